@@ -1,0 +1,1 @@
+//! The macros of conn-share; use them through that crate, which re-exports and documents them.

@@ -1,0 +1,47 @@
+//! What every connection to a device can do, and the ones that come with the crate.
+
+mod reply;
+mod target;
+
+use std::any::Any;
+
+use async_trait::async_trait;
+
+use crate::Result;
+
+pub use reply::Reply;
+pub use target::{Credential, Target};
+
+/// A conversation with a device, shared between tasks.
+///
+/// All methods take `&self`: a connection is meant to be held in an `Arc` and called from many tasks. Those that
+/// come with the crate run one call at a time, first come first served, and are re-entrant along a call chain.
+#[async_trait]
+pub trait Connection: Any + Send + Sync {
+    /// Opens the connection; does nothing when it is open already.
+    async fn connect(&self) -> Result<()>;
+
+    /// Closes the connection: waits for the running call up to a deadline, then cuts the transport under it.
+    async fn disconnect(&self) -> Result<()>;
+
+    /// Whether the connection is believed to be open. Never waits.
+    fn is_connected(&self) -> bool;
+
+    /// Writes `text` and a line end, without waiting for an answer. For raw work inside one exclusive section.
+    async fn send(&self, text: &str) -> Result<()>;
+
+    /// Reads up to the next prompt; an error when the calling chain has not sent anything since the last one.
+    async fn receive(&self) -> Result<String>;
+
+    /// Runs one command and returns its whole output.
+    async fn execute(&self, command: &str) -> Result<Reply>;
+
+    /// Applies configuration, one command a line; stops at the first refused line and says which were applied.
+    async fn configure(&self, config: &str) -> Result<Reply>;
+}
+
+/// A connection class that a [`Device`](crate::Device) can make: the type given to `device.connect::<C>(..)`.
+pub trait ConnectionClass: Connection + Sized {
+    /// Makes one, unconnected. An address or an option it cannot use is an [`ErrorKind::Config`](crate::ErrorKind).
+    fn from_target(target: &Target) -> Result<Self>;
+}

@@ -1,0 +1,1 @@
+//! The roof: devices, their connections by alias, testbed files, calls side by side.

@@ -1,0 +1,193 @@
+//! The error of everything that talks to devices.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::time::Duration;
+
+use crate::{LockError, PoolError};
+
+/// `Result` with conn-share's [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What went wrong while talking to a device.
+///
+/// It answers: what was being done ([`Error::phase`]), to which device by which path ([`Error::device`]), whether
+/// anything was sent ([`Error::was_sent`]) and whether it makes sense to try again ([`Error::is_transient`]). Match
+/// on [`Error::kind`]; the text is for people. The cause, where there is one, is the `source()`.
+pub struct Error(Box<Detail>);
+
+struct Detail {
+    kind: ErrorKind,
+    message: String,
+    device: Option<String>,
+    phase: Option<&'static str>,
+    sent: bool,
+    source: Option<Box<dyn StdError + Send + Sync>>,
+}
+
+/// Whose fault it is, and what kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The network: nobody answers there, the port is refused, the name does not resolve.
+    Unreachable,
+    /// The network or the peer: an established session is gone.
+    Disconnected,
+    /// Something took longer than its limit.
+    Timeout,
+    /// The peer refused the user name, password or key.
+    Authentication,
+    /// The peer's host key is unknown, changed or revoked.
+    HostKey,
+    /// The peer refused the enable secret or a change of mode.
+    Privilege,
+    /// The line or the device is in use by somebody else, or has no room for another session.
+    Busy,
+    /// The peer said something that its protocol does not allow, or that cannot be understood.
+    Protocol,
+    /// The peer sent more than the configured limit.
+    Overflow,
+    /// The device refused a command.
+    Refused,
+    /// Raw `receive` without a `send` since the last proven prompt, or another call in the wrong state.
+    OutOfStep,
+    /// A file, option or address is not valid.
+    Config,
+    /// The call cannot be made like this: see the text.
+    Usage,
+    /// The lock of a connection could not be taken.
+    Lock,
+    /// A pool could not lend a worker.
+    Pool,
+    /// Not connected, or closed by a call of this program.
+    NotConnected,
+}
+
+impl Error {
+    /// A new error of `kind`; `message` is lower case without a full stop, and says only this link's part.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Detail { kind, message: message.into(), device: None, phase: None, sent: false, source: None }))
+    }
+
+    /// Says what caused it.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// Says which device, by which path, unless that is known already.
+    #[must_use]
+    pub fn with_device(mut self, device: impl Into<String>) -> Self {
+        self.0.device.get_or_insert_with(|| device.into());
+        self
+    }
+
+    /// Says what was being done, unless that is known already.
+    #[must_use]
+    pub fn with_phase(mut self, phase: &'static str) -> Self {
+        self.0.phase.get_or_insert(phase);
+        self
+    }
+
+    /// Says that bytes of the request had gone to the peer.
+    #[must_use]
+    pub fn with_sent(mut self, sent: bool) -> Self {
+        self.0.sent |= sent;
+        self
+    }
+
+    /// A limit of `limit` ran out during `phase`.
+    pub(crate) fn timeout(phase: &'static str, limit: Duration) -> Self {
+        Self::new(ErrorKind::Timeout, format!("no end of {phase} within {limit:?}")).with_phase(phase)
+    }
+
+    /// The kind.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The device and the path to it, where known.
+    pub fn device(&self) -> Option<&str> {
+        self.0.device.as_deref()
+    }
+
+    /// What was being done: `connecting`, `logging in`, `waiting for the prompt`, …
+    pub fn phase(&self) -> Option<&'static str> {
+        self.0.phase
+    }
+
+    /// Whether bytes of the request may have reached the device.
+    pub fn was_sent(&self) -> bool {
+        self.0.sent
+    }
+
+    /// A limit ran out: on the network, in a lock's queue or in a pool's.
+    pub fn is_timeout(&self) -> bool {
+        self.0.kind == ErrorKind::Timeout
+            || self.cause::<LockError>().is_some_and(LockError::is_timeout)
+            || self.cause::<PoolError>().is_some_and(PoolError::is_timeout)
+    }
+
+    /// The same call may succeed later without anybody changing anything.
+    pub fn is_transient(&self) -> bool {
+        matches!(self.0.kind, ErrorKind::Unreachable | ErrorKind::Disconnected | ErrorKind::Timeout | ErrorKind::Busy)
+            || self.is_timeout()
+    }
+
+    fn cause<T: StdError + 'static>(&self) -> Option<&T> {
+        let mut link: Option<&(dyn StdError + 'static)> = self.source();
+        while let Some(error) = link {
+            if let Some(found) = error.downcast_ref() {
+                return Some(found);
+            }
+            link = error.source();
+        }
+        None
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(device) = &self.0.device {
+            write!(f, "{device}: ")?;
+        }
+        f.write_str(&self.0.message)
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Error");
+        out.field("kind", &self.0.kind).field("message", &self.0.message);
+        if let Some(device) = &self.0.device {
+            out.field("device", device);
+        }
+        if let Some(phase) = &self.0.phase {
+            out.field("phase", phase);
+        }
+        out.field("sent", &self.0.sent);
+        if let Some(source) = &self.0.source {
+            out.field("source", source);
+        }
+        out.finish()
+    }
+}
+
+impl StdError for Error {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+impl From<LockError> for Error {
+    fn from(error: LockError) -> Self {
+        Self::new(ErrorKind::Lock, "the connection's lock was not taken").with_source(error)
+    }
+}
+
+impl From<PoolError> for Error {
+    fn from(error: PoolError) -> Self {
+        Self::new(ErrorKind::Pool, "no worker from the pool").with_source(error)
+    }
+}

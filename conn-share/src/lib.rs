@@ -1,0 +1,32 @@
+//! Share connections to network devices between Tokio tasks.
+
+mod lock;
+mod pool;
+
+mod deadline;
+
+#[cfg(feature = "_talking")]
+mod cli;
+#[cfg(feature = "_talking")]
+mod connection;
+#[cfg(feature = "_talking")]
+mod device;
+#[cfg(feature = "_talking")]
+mod error;
+#[cfg(feature = "_talking")]
+mod secret;
+#[cfg(feature = "sim")]
+pub mod sim;
+#[cfg(feature = "_talking")]
+mod transport;
+
+#[cfg(feature = "_talking")]
+pub use connection::{Connection, ConnectionClass, Credential, Reply, Target};
+#[cfg(feature = "_talking")]
+pub use error::{Error, ErrorKind, Result};
+#[doc(hidden)]
+pub use lock::private as __private;
+pub use lock::{ConnLock, LockError, Lockable, LockableExt, RecoverError, StateGuard};
+pub use pool::PoolError;
+#[cfg(feature = "_talking")]
+pub use secret::Secret;

@@ -1,0 +1,85 @@
+//! What a type needs to wear `#[locked]`.
+
+use std::error::Error as StdError;
+use std::ops::Deref;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use super::{ConnLock, LockError};
+
+/// A type with a [`ConnLock`]; derive it.
+pub trait Lockable {
+    /// What the lock owns.
+    type State;
+
+    /// The instance's lock.
+    fn conn_lock(&self) -> &ConnLock<Self::State>;
+
+    /// Puts the instance back in order after a section was cut off. Runs under the lock.
+    fn recover(&self) -> Pin<Box<dyn Future<Output = Result<(), RecoverError>> + Send + '_>> {
+        Box::pin(std::future::ready(Err(RecoverError::Unsupported)))
+    }
+}
+
+/// Several calls under one lock.
+pub trait LockableExt: Lockable {
+    /// Holds the lock while `future` runs.
+    fn exclusive<F: Future>(&self, future: F) -> impl Future<Output = Result<F::Output, LockError>>;
+}
+
+/// Why `recover` failed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RecoverError {
+    /// There is no `recover`.
+    Unsupported,
+    /// It ran and failed.
+    Failed(Box<dyn StdError + Send + Sync>),
+}
+
+/// What a `recover` method may return: nothing, or a `Result<(), E>`.
+pub trait IntoRecovery {
+    /// As `Lockable::recover` returns it.
+    fn into_recovery(self) -> Result<(), RecoverError>;
+}
+
+impl IntoRecovery for () {
+    fn into_recovery(self) -> Result<(), RecoverError> {
+        Ok(())
+    }
+}
+
+impl<E: Into<Box<dyn StdError + Send + Sync>>> IntoRecovery for Result<(), E> {
+    fn into_recovery(self) -> Result<(), RecoverError> {
+        self.map_err(|error| RecoverError::Failed(error.into()))
+    }
+}
+
+/// A field that `#[derive(Lockable)]` can use: a lock, or a pointer to one.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a `ConnLock`",
+    note = "mark the field of type `ConnLock<..>` with `#[lockable(lock)]`"
+)]
+pub trait LockField {
+    /// What the lock owns.
+    type State;
+
+    /// The lock.
+    fn lock(&self) -> &ConnLock<Self::State>;
+}
+
+impl<S> LockField for ConnLock<S> {
+    type State = S;
+
+    fn lock(&self) -> &ConnLock<S> {
+        self
+    }
+}
+
+impl<L: LockField + ?Sized> LockField for Arc<L> {
+    type State = L::State;
+
+    fn lock(&self) -> &ConnLock<Self::State> {
+        self.deref().lock()
+    }
+}

@@ -1,0 +1,1 @@
+//! A simulated router, served over SSH and Telnet.
