@@ -14,7 +14,7 @@ pub use section::{ConnLock, StateGuard};
 #[doc(hidden)]
 pub mod private {
     pub use super::lockable::{IntoRecovery, LockField};
-    pub use super::returns::{NotResult, Returns, ReturnsResult};
+    pub use super::returns::{FromLockError, NotResult, Returns, ReturnsResult, no_lock};
     pub use super::section::{Section, enter};
     pub use super::site::Site;
 }
