@@ -20,6 +20,8 @@ pub mod sim;
 #[cfg(feature = "_talking")]
 mod transport;
 
+#[cfg(feature = "macros")]
+pub use conn_share_macros::{Lockable, locked, unlocked};
 #[cfg(feature = "_talking")]
 pub use connection::{Connection, ConnectionClass, Credential, Reply, Target};
 #[cfg(feature = "_talking")]

@@ -6,13 +6,19 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use super::outcome::{AsResult, OrElse};
 use super::raw::Locked;
-use super::returns::{AsResult, OrElse};
 use super::section::Section;
 use super::site::Site;
 use super::{ConnLock, LockError};
 
 /// A type with a [`ConnLock`]; derive it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no lock for `#[locked]` to take",
+    label = "`{Self}` is not `Lockable`",
+    note = "add `#[derive(Lockable)]` and a field `lock: ConnLock<State>` to the struct",
+    note = "on a trait, write `conn_share::Lockable` among its supertraits"
+)]
 pub trait Lockable {
     /// What the lock owns.
     type State;

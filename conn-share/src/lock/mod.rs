@@ -5,6 +5,7 @@ mod core;
 mod error;
 mod graph;
 mod lockable;
+mod outcome;
 mod queue;
 mod raw;
 mod returns;
@@ -21,6 +22,6 @@ pub use lockable::{Lockable, LockableExt, RecoverError};
 pub mod private {
     pub use super::lockable::{IntoRecovery, LockField, locked};
     pub use super::raw::Locked;
-    pub use super::returns::{NotResult, Returns, ReturnsResult};
+    pub use super::returns::{FromLockError, NotResult, Returns, ReturnsResult, no_lock};
     pub use super::site::Site;
 }

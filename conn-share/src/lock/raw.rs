@@ -17,7 +17,7 @@ use tokio::task;
 
 use super::Lockable;
 use super::core::Core;
-use super::returns::Outcome;
+use super::outcome::Outcome;
 use super::section::Section;
 use super::site::Site;
 
