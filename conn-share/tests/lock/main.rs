@@ -1,3 +1,6 @@
 //! What `#[locked]` and `ConnLock` promise.
 
+mod line;
 mod sections;
+mod strays;
+mod wakers;
