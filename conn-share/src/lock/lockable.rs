@@ -6,8 +6,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::outcome::{AsResult, OrElse};
-use super::raw::Locked;
+use super::raw::{Locked, Succeed};
 use super::section::Section;
 use super::site::Site;
 use super::{ConnLock, LockError};
@@ -47,7 +46,7 @@ pub trait LockableExt: Lockable {
     #[track_caller]
     fn exclusive<F: Future>(&self, future: F) -> impl Future<Output = Result<F::Output, LockError>> {
         let site = Site::of_section(Location::caller());
-        Locked::new(Section::new(self, site), AsResult, future)
+        locked(self, site, Err, Succeed(future))
     }
 }
 
@@ -55,13 +54,13 @@ impl<L: Lockable + ?Sized> LockableExt for L {}
 
 /// Runs `body` under the lock of `this`; `or_else` makes an output from a lock error. What `#[locked]` expands to.
 #[inline]
-pub fn locked<'a, L, M, F>(this: &'a L, site: &'static Site, or_else: M, body: F) -> Locked<'a, L, OrElse<M>, F>
+pub fn locked<'a, L, M, F>(this: &'a L, site: &'static Site, or_else: M, body: F) -> Locked<'a, L, M, F>
 where
     L: Lockable + ?Sized,
     M: Fn(LockError) -> F::Output,
     F: Future,
 {
-    Locked::new(Section::new(this, site), OrElse(or_else), body)
+    Locked::new(Section::new(this, site), or_else, body)
 }
 
 /// Why `recover` failed.

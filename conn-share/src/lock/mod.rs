@@ -5,7 +5,6 @@ mod core;
 mod error;
 mod graph;
 mod lockable;
-mod outcome;
 mod queue;
 mod raw;
 mod returns;
