@@ -1,7 +1,7 @@
 //! Puts a method's code under the lock.
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Receiver, parse_quote};
 
@@ -23,10 +23,10 @@ use super::returns::{Fallible, Output};
 ///         enter(self, &SITE)
 ///     }.await {
 ///         Ok(section) => section,
-///         Err(error) => return {
+///         Err(error) => {
 ///             use NotResult as _;
-///             Returns::<io::Result<String>>::new().lock_failed(error)
-///         },
+///             return Returns::<io::Result<String>>::new().lock_failed(error);
+///         }
 ///     };
 ///     section.run(async move {
 ///         // Tells the compiler what the block returns, for the `?`s in it.
@@ -78,6 +78,15 @@ struct Names<'a> {
     of_output: Span,
 }
 
+struct Sites {
+    /// Asks the compiler what the method returns.
+    returns: Option<TokenStream>,
+    /// The statics.
+    sites: TokenStream,
+    /// A reference to the one that applies.
+    site: TokenStream,
+}
+
 impl<'a> Names<'a> {
     fn new(method: &'a Method, plan: &'a Plan, owner: Option<&'a Owner>) -> Self {
         let ours = Span::mixed_site();
@@ -86,15 +95,11 @@ impl<'a> Names<'a> {
             Output::Named(ty) => ty.span(),
             Output::Never | Output::Opaque => name.span(),
         };
-        let private = match &plan.options.conn_share {
-            Some(path) => quote!(#path::__private),
-            None => quote_spanned!(ours=> ::conn_share::__private),
-        };
         Self {
             plan,
             method: name,
             owner,
-            private,
+            private: plan.options.private(),
             ours,
             of_type: owner.map_or_else(|| name.span(), |owner| owner.span),
             of_output: ours.located_at(of_output),
@@ -105,98 +110,109 @@ impl<'a> Names<'a> {
         let ours = self.ours;
         let section = Ident::new("section", ours);
         let error = Ident::new("error", ours);
-        let (owner, enter) = self.enter(receiver);
+        let this = self.instance(receiver);
+        let Sites { returns, sites, site } = self.sites();
+        let private = &self.private;
+        let enter = quote_spanned!(ours.located_at(self.of_type)=> #private::enter(#this, #site));
+        let keep = self.keep(receiver);
         let failed = self.lock_failed(&error);
         let contents = self.contents(code);
         quote_spanned! {ours=>
-            #owner
-            let #section = match { #enter }.await {
+            #keep
+            #returns
+            let #section = match { #sites #enter }.await {
                 ::core::result::Result::Ok(#section) => #section,
-                ::core::result::Result::Err(#error) => return #failed,
+                ::core::result::Result::Err(#error) => #failed,
             };
             #section.run(async #capture { #contents }).await
         }
     }
 
-    /// The statement that keeps the instance alive, where one is needed, and the call that takes the lock.
-    fn enter(&self, receiver: &Receiver) -> (TokenStream, TokenStream) {
-        let Self { private, ours, .. } = self;
-        let at_type = ours.located_at(self.of_type);
-        let this = Ident::new("self", receiver.self_token.span.located_at(self.of_type));
-        let (owner, this) = match self.plan.holder {
-            Holder::Reference => (None, quote!(#this)),
-            Holder::ArcReference => (None, quote_spanned!(at_type=> &**#this)),
-            // The code has `self` to give away; the section needs one that stays.
-            Holder::Arc => {
-                let owner = Ident::new("owner", *ours);
-                let keep = quote_spanned!(*ours=> let #owner = ::core::clone::Clone::clone(&#this););
-                (Some(keep), quote_spanned!(at_type=> &*#owner))
-            }
-        };
-        let (sites, site) = self.sites();
-        let enter = quote_spanned! {at_type=>
-            #sites
-            #private::enter(#this, #site)
-        };
-        (owner.unwrap_or_default(), enter)
+    /// Where the code has an `Arc` to give away, the section needs one that stays.
+    fn keep(&self, receiver: &Receiver) -> Option<TokenStream> {
+        let this = receiver.self_token;
+        let owner = Ident::new("owner", self.ours);
+        (self.plan.holder == Holder::Arc)
+            .then(|| quote_spanned!(self.ours=> let #owner = ::core::clone::Clone::clone(&#this);))
     }
 
-    /// One static that says who waits or holds; two where only the compiler knows whether the method returns a `Result`.
-    fn sites(&self) -> (TokenStream, TokenStream) {
+    /// The instance, by reference.
+    fn instance(&self, receiver: &Receiver) -> TokenStream {
+        let at_type = self.ours.located_at(self.of_type);
+        let this = Ident::new("self", receiver.self_token.span.located_at(self.of_type));
+        match self.plan.holder {
+            Holder::Reference => this.into_token_stream(),
+            Holder::ArcReference => quote_spanned!(at_type=> &**#this),
+            Holder::Arc => {
+                let owner = Ident::new("owner", self.ours);
+                quote_spanned!(at_type=> &*#owner)
+            }
+        }
+    }
+
+    /// Says in a static who waits or holds; in two where only the compiler knows whether the method returns a `Result`.
+    fn sites(&self) -> Sites {
         let Self { private, ours, method, .. } = self;
         // At the method's own name: there, `line!()` is the method's line and not the attribute's.
-        let (file, line) = {
-            let here = method.span();
-            (quote_spanned!(here=> ::core::file!()), quote_spanned!(here=> ::core::line!()))
-        };
+        let here = method.span();
+        let place = quote_spanned!(here=> ::core::file!(), ::core::line!());
+        let text = method.to_string();
         let name = match self.owner {
-            Some(owner) => format!("{}::{method}", owner.name).into_token_stream(),
-            None => {
-                let method = method.to_string();
-                quote_spanned!(*ours=> ::core::concat!(::core::module_path!(), "::", #method))
-            }
+            Some(owner) => format!("{}::{text}", owner.name).into_token_stream(),
+            None => quote_spanned!(*ours=> ::core::concat!(::core::module_path!(), "::", #text)),
         };
         let timeout = self.plan.options.timeout.map(|limit| {
             let (seconds, nanoseconds) = (limit.as_secs(), limit.subsec_nanos());
             quote_spanned!(*ours=> .timeout(::core::time::Duration::new(#seconds, #nanoseconds)))
         });
-        let site = format_ident!("SITE", span = *ours);
-        let new = quote_spanned!(*ours=> #private::Site::new(#name, #file, #line) #timeout);
-        let (fallible, infallible) = (
-            quote_spanned!(*ours=> static #site: #private::Site = #new;),
-            quote_spanned!(*ours=> static #site: #private::Site = #new.infallible();),
-        );
+        let site = quote_spanned!(*ours=> #private::Site::new(#name, #place) #timeout);
         match (&self.plan.output, self.plan.output.fallible()) {
-            (_, Fallible::Yes) => (fallible, quote_spanned!(*ours=> &#site)),
-            (_, Fallible::No) | (Output::Never | Output::Opaque, _) => (infallible, quote_spanned!(*ours=> &#site)),
+            (_, Fallible::Yes) => Sites {
+                returns: None,
+                sites: quote_spanned!(*ours=> static SITE: #private::Site = #site;),
+                site: quote_spanned!(*ours=> &SITE),
+            },
             (Output::Named(output), Fallible::Perhaps) => {
-                let sure = format_ident!("INFALLIBLE_SITE", span = *ours);
-                let sites = quote_spanned! {*ours=>
-                    #[allow(unused_imports)]
-                    use #private::NotResult as _;
-                    #fallible
-                    static #sure: #private::Site = #new.infallible();
-                };
-                (sites, quote_spanned!(*ours=> #private::Returns::<#output>::new().site(&#site, &#sure)))
+                let returns = Ident::new("returns", *ours);
+                Sites {
+                    returns: Some(quote_spanned!(*ours=> let #returns = #private::Returns::<#output>::new();)),
+                    sites: quote_spanned! {*ours=>
+                        #[allow(unused_imports)]
+                        use #private::NotResult as _;
+                        static FALLIBLE: #private::Site = #site;
+                        static INFALLIBLE: #private::Site = #site.infallible();
+                    },
+                    site: quote_spanned!(*ours=> #returns.site(&FALLIBLE, &INFALLIBLE)),
+                }
             }
+            _ => Sites {
+                returns: None,
+                sites: quote_spanned!(*ours=> static SITE: #private::Site = #site.infallible();),
+                site: quote_spanned!(*ours=> &SITE),
+            },
         }
     }
 
     /// Turns a lock error into what the method returns.
     fn lock_failed(&self, error: &Ident) -> TokenStream {
         let Self { private, ours, of_output, .. } = self;
-        let bounded = self.plan.options.timeout.map(|_| quote_spanned!(*of_output=> .bounded()));
-        match &self.plan.output {
-            Output::Never => quote_spanned!(*ours=> #private::no_lock(&#error)),
+        let output = match &self.plan.output {
+            Output::Never => return quote_spanned!(*ours=> #private::no_lock(&#error)),
             Output::Opaque => {
-                quote_spanned!(*of_output=> #private::NotResult::lock_failed(#private::Returns::new() #bounded, #error))
+                return quote_spanned!(*of_output=> return #private::NotResult::lock_failed(#private::Returns::new(), #error));
             }
-            Output::Named(output) => quote_spanned! {*of_output=> {
-                #[allow(unused_imports)]
-                use #private::NotResult as _;
-                #private::Returns::<#output>::new() #bounded .lock_failed(#error)
-            }},
-        }
+            Output::Named(output) => output,
+        };
+        let bounded = self.plan.options.timeout.map(|_| quote_spanned!(*of_output=> .bounded()));
+        let returns = match self.plan.output.fallible() {
+            Fallible::Perhaps => Ident::new("returns", *ours).into_token_stream(),
+            Fallible::Yes | Fallible::No => quote_spanned!(*of_output=> #private::Returns::<#output>::new()),
+        };
+        quote_spanned! {*of_output=> {
+            #[allow(unused_imports)]
+            use #private::NotResult as _;
+            return #returns #bounded .lock_failed(#error);
+        }}
     }
 
     /// The user's code, and before it a hint that tells the compiler what it returns.
@@ -222,7 +238,7 @@ impl<'a> Names<'a> {
     }
 }
 
-/// `#![allow(..)]` may stand only at the start of the outermost block.
+/// Takes off the `#![allow(..)]`s, which may stand only at the start of the outermost block.
 fn split_inner_attributes(code: &Group) -> (TokenStream, Group) {
     let mut tokens: Vec<TokenTree> = code.stream().into_iter().collect();
     let mut end = 0;
@@ -233,5 +249,8 @@ fn split_inner_attributes(code: &Group) -> (TokenStream, Group) {
         end += 3;
     }
     let rest = tokens.split_off(end);
-    (tokens.into_iter().collect(), regroup(code, rest.into_iter().collect()))
+    let mut code = regroup(code, rest.into_iter().collect());
+    // Braces that are ours: nobody is to be told that they are needless.
+    code.set_span(Span::mixed_site().located_at(code.span()));
+    (tokens.into_iter().collect(), code)
 }

@@ -17,4 +17,10 @@ pub mod private {
     pub use super::returns::{FromLockError, NotResult, Returns, ReturnsResult, no_lock};
     pub use super::section::{Section, enter};
     pub use super::site::Site;
+
+    /// What `#[locked]` brings into scope for the marks that it leaves.
+    #[cfg(feature = "macros")]
+    pub mod attributes {
+        pub use conn_share_macros::unlocked;
+    }
 }
