@@ -28,7 +28,9 @@ pub use connection::{Connection, ConnectionClass, Credential, Reply, Target};
 pub use error::{Error, ErrorKind, Result};
 #[doc(hidden)]
 pub use lock::private as __private;
-pub use lock::{ConnLock, LockError, Lockable, LockableExt, RecoverError, StateGuard};
+pub use lock::{
+    ConnLock, Deadlock, Holder, LockError, LockTimeout, Lockable, LockableExt, RecoverError, StateError, StateGuard,
+};
 pub use pool::PoolError;
 #[cfg(feature = "_talking")]
 pub use secret::Secret;

@@ -18,26 +18,28 @@ use super::returns::{Fallible, Output};
 /// }
 /// // becomes
 /// pub async fn execute(&self, command: &str) -> io::Result<String> {
-///     let section = match {
-///         static SITE: Site = Site::new("TelnetConnection::execute", file!(), line!());
-///         enter(self, &SITE)
-///     }.await {
-///         Ok(section) => section,
-///         Err(error) => {
-///             use NotResult as _;
-///             return Returns::<io::Result<String>>::new().lock_failed(error);
-///         }
-///     };
-///     section.run(async move {
-///         // Tells the compiler what the block returns, for the `?`s in it.
-///         if let Some(hint) = None::<io::Result<String>> {
-///             return hint;
-///         }
+///     locked(
+///         self,
 ///         {
-///             self.send(command).await?;
-///             self.receive().await
-///         }
-///     }).await
+///             static SITE: Site = Site::new("TelnetConnection::execute", file!(), line!());
+///             &SITE
+///         },
+///         move |error| {
+///             use NotResult as _;
+///             Returns::<io::Result<String>>::new().lock_failed(error)
+///         },
+///         async move {
+///             // Tells the compiler what the block returns, for the `?`s in it.
+///             if let Some(hint) = None::<io::Result<String>> {
+///                 return hint;
+///             }
+///             {
+///                 self.send(command).await?;
+///                 self.receive().await
+///             }
+///         },
+///     )
+///     .await
 /// }
 /// ```
 ///
@@ -78,15 +80,6 @@ struct Names<'a> {
     of_output: Span,
 }
 
-struct Sites {
-    /// Asks the compiler what the method returns.
-    returns: Option<TokenStream>,
-    /// The statics.
-    sites: TokenStream,
-    /// A reference to the one that applies.
-    site: TokenStream,
-}
-
 impl<'a> Names<'a> {
     fn new(method: &'a Method, plan: &'a Plan, owner: Option<&'a Owner>) -> Self {
         let ours = Span::mixed_site();
@@ -108,23 +101,22 @@ impl<'a> Names<'a> {
 
     fn locked(&self, receiver: &Receiver, capture: Option<&TokenTree>, code: &Group) -> TokenStream {
         let ours = self.ours;
-        let section = Ident::new("section", ours);
         let error = Ident::new("error", ours);
         let this = self.instance(receiver);
-        let Sites { returns, sites, site } = self.sites();
-        let private = &self.private;
-        let enter = quote_spanned!(ours.located_at(self.of_type)=> #private::enter(#this, #site));
+        let (returns, site) = self.site();
         let keep = self.keep(receiver);
         let failed = self.lock_failed(&error);
         let contents = self.contents(code);
+        let private = &self.private;
+        let or_else = quote_spanned!(ours=> move |#error| #failed);
+        let body = quote_spanned!(ours=> async #capture { #contents });
+        let locked = quote_spanned!(ours.located_at(self.of_type)=> #private::locked(#this, #site, #or_else, #body));
+        let never = matches!(self.plan.output, Output::Never).then(|| quote_spanned!(ours=> match));
+        let never_comes = never.as_ref().map(|_| quote_spanned!(ours=> {}));
         quote_spanned! {ours=>
             #keep
             #returns
-            let #section = match { #sites #enter }.await {
-                ::core::result::Result::Ok(#section) => #section,
-                ::core::result::Result::Err(#error) => #failed,
-            };
-            #section.run(async #capture { #contents }).await
+            #never #locked.await #never_comes
         }
     }
 
@@ -150,8 +142,9 @@ impl<'a> Names<'a> {
         }
     }
 
-    /// Says in a static who waits or holds; in two where only the compiler knows whether the method returns a `Result`.
-    fn sites(&self) -> Sites {
+    /// A static that says who waits or holds; two where only the compiler knows whether the method returns a `Result`,
+    /// and the statement that asks it.
+    fn site(&self) -> (Option<TokenStream>, TokenStream) {
         let Self { private, ours, method, .. } = self;
         // At the method's own name: there, `line!()` is the method's line and not the attribute's.
         let here = method.span();
@@ -167,29 +160,25 @@ impl<'a> Names<'a> {
         });
         let site = quote_spanned!(*ours=> #private::Site::new(#name, #place) #timeout);
         match (&self.plan.output, self.plan.output.fallible()) {
-            (_, Fallible::Yes) => Sites {
-                returns: None,
-                sites: quote_spanned!(*ours=> static SITE: #private::Site = #site;),
-                site: quote_spanned!(*ours=> &SITE),
-            },
             (Output::Named(output), Fallible::Perhaps) => {
                 let returns = Ident::new("returns", *ours);
-                Sites {
-                    returns: Some(quote_spanned!(*ours=> let #returns = #private::Returns::<#output>::new();)),
-                    sites: quote_spanned! {*ours=>
-                        #[allow(unused_imports)]
-                        use #private::NotResult as _;
-                        static FALLIBLE: #private::Site = #site;
-                        static INFALLIBLE: #private::Site = #site.infallible();
-                    },
-                    site: quote_spanned!(*ours=> #returns.site(&FALLIBLE, &INFALLIBLE)),
-                }
+                let site = quote_spanned! {*ours=> {
+                    #[allow(unused_imports)]
+                    use #private::NotResult as _;
+                    static FALLIBLE: #private::Site = #site;
+                    static INFALLIBLE: #private::Site = #site.infallible();
+                    #returns.site(&FALLIBLE, &INFALLIBLE)
+                }};
+                (Some(quote_spanned!(*ours=> let #returns = #private::Returns::<#output>::new();)), site)
             }
-            _ => Sites {
-                returns: None,
-                sites: quote_spanned!(*ours=> static SITE: #private::Site = #site.infallible();),
-                site: quote_spanned!(*ours=> &SITE),
-            },
+            (_, fallible) => {
+                let infallible = (fallible != Fallible::Yes).then(|| quote_spanned!(*ours=> .infallible()));
+                let site = quote_spanned! {*ours=> {
+                    static SITE: #private::Site = #site #infallible;
+                    &SITE
+                }};
+                (None, site)
+            }
         }
     }
 
@@ -199,7 +188,7 @@ impl<'a> Names<'a> {
         let output = match &self.plan.output {
             Output::Never => return quote_spanned!(*ours=> #private::no_lock(&#error)),
             Output::Opaque => {
-                return quote_spanned!(*of_output=> return #private::NotResult::lock_failed(#private::Returns::new(), #error));
+                return quote_spanned!(*of_output=> #private::NotResult::lock_failed(#private::Returns::new(), #error));
             }
             Output::Named(output) => output,
         };
@@ -211,7 +200,7 @@ impl<'a> Names<'a> {
         quote_spanned! {*of_output=> {
             #[allow(unused_imports)]
             use #private::NotResult as _;
-            return #returns #bounded .lock_failed(#error);
+            #returns #bounded .lock_failed(#error)
         }}
     }
 
@@ -222,11 +211,10 @@ impl<'a> Names<'a> {
         match &self.plan.output {
             Output::Opaque => code.stream(),
             Output::Never => quote_spanned! {ours=>
+                #[allow(clippy::diverging_sub_expression)]
+                let #hint: ::core::convert::Infallible = #code;
                 #[allow(unreachable_code)]
-                {
-                    let #hint: ::core::convert::Infallible = #code;
-                    match #hint {}
-                }
+                #hint
             },
             Output::Named(output) => quote_spanned! {ours=>
                 if let ::core::option::Option::Some(#hint) = ::core::option::Option::None::<#output> {

@@ -2,9 +2,14 @@
 
 use std::error::Error as StdError;
 use std::ops::Deref;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use super::outcome::{AsResult, OrElse};
+use super::raw::Locked;
+use super::section::Section;
+use super::site::Site;
 use super::{ConnLock, LockError};
 
 /// A type with a [`ConnLock`]; derive it.
@@ -29,8 +34,34 @@ pub trait Lockable {
 
 /// Several calls under one lock.
 pub trait LockableExt: Lockable {
-    /// Holds the lock while `future` runs.
-    fn exclusive<F: Future>(&self, future: F) -> impl Future<Output = Result<F::Output, LockError>>;
+    /// Holds the lock while `future` runs: the locked calls in it are one unit, which nobody else gets in between.
+    ///
+    /// # Errors
+    ///
+    /// The lock could not be taken; `future` has not been polled then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while it waits, nothing is lost but the place in the queue. Dropped later, `future` is dropped under the
+    /// lock and the instance counts as interrupted, as for a locked method.
+    #[track_caller]
+    fn exclusive<F: Future>(&self, future: F) -> impl Future<Output = Result<F::Output, LockError>> {
+        let site = Site::of_section(Location::caller());
+        Locked::new(Section::new(self, site), AsResult, future)
+    }
+}
+
+impl<L: Lockable + ?Sized> LockableExt for L {}
+
+/// Runs `body` under the lock of `this`; `or_else` makes an output from a lock error. What `#[locked]` expands to.
+#[inline]
+pub fn locked<'a, L, M, F>(this: &'a L, site: &'static Site, or_else: M, body: F) -> Locked<'a, L, OrElse<M>, F>
+where
+    L: Lockable + ?Sized,
+    M: Fn(LockError) -> F::Output,
+    F: Future,
+{
+    Locked::new(Section::new(this, site), OrElse(or_else), body)
 }
 
 /// Why `recover` failed.

@@ -1,4 +1,5 @@
 //! What stands between the parentheses and in the body: patterns, `mut`, early returns, `?`, loops with labels.
+#![allow(clippy::needless_return, reason = "a `return` is what is tried")]
 
 use std::cell::Cell;
 use std::fmt::Display;
@@ -72,7 +73,8 @@ impl Session {
             }
             None
         };
-        Some(found?)
+        let (y, x) = found?;
+        Some((y, x))
     }
 
     async fn closures(&self, names: &[&str]) -> Vec<usize> {

@@ -15,7 +15,7 @@ struct Session {
 
 /// Documented.
 #[locked]
-#[allow(clippy::unused_async)]
+#[allow(clippy::mixed_attributes_style)]
 impl Session {
     #![allow(clippy::missing_errors_doc)]
 

@@ -1,4 +1,5 @@
 //! `cfg` and `cfg_attr`.
+#![allow(clippy::non_minimal_cfg, reason = "`all()` is true and `any()` is false, whatever the features")]
 
 use conn_share::{ConnLock, Lockable, locked, unlocked};
 
@@ -35,7 +36,7 @@ impl Session {
         self.probe.visit().await;
     }
 
-    #[cfg_attr(all(), doc = "Text.", locked(timeout = "5s"), must_use)]
+    #[cfg_attr(all(), doc = "Text.", locked(timeout = "5s"), inline)]
     async fn override_here(&self) -> std::io::Result<usize> {
         self.probe.visit().await;
         Ok(1)

@@ -66,7 +66,9 @@ struct Generic {
     lock: ConnLock,
 }
 
-async fn tidy_up<T>(_: &Generic) {}
+async fn tidy_up<T: Default>(_: &Generic) {
+    drop(T::default());
+}
 
 #[derive(Lockable)]
 #[lockable(accept_interrupted)]

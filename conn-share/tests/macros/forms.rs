@@ -30,6 +30,7 @@ impl Session {
         &self.probe
     }
 
+    #[allow(clippy::needless_arbitrary_self_type)]
     async fn typed_reference(self: &Self) {
         self.probe.visit().await;
     }

@@ -5,6 +5,7 @@ mod arguments;
 mod attributes;
 mod conditional;
 mod derive;
+mod errors;
 mod forms;
 mod generics;
 mod hygiene;

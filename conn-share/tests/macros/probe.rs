@@ -23,7 +23,7 @@ impl Probe {
     #[track_caller]
     pub(crate) fn check(&self, calls: (impl Future, impl Future), expected: Together) {
         self.most.store(0, SeqCst);
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async { tokio::join!(calls.0, calls.1) });
         let most = self.most.load(SeqCst);
         assert_eq!(most, expected as usize, "calls inside at the same time");
