@@ -3,7 +3,7 @@
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Receiver, parse_quote};
+use syn::{PathArguments, Receiver, Type, parse_quote};
 
 use super::check::{Form, Holder, Plan};
 use super::parse::{Method, Owner, regroup};
@@ -85,7 +85,7 @@ impl<'a> Names<'a> {
         let ours = Span::mixed_site();
         let name = &method.sig.ident;
         let of_output = match &plan.output {
-            Output::Named(ty) => ty.span(),
+            Output::Named(ty) => error_of(ty).unwrap_or_else(|| ty.span()),
             Output::Never | Output::Opaque => name.span(),
         };
         Self {
@@ -101,7 +101,7 @@ impl<'a> Names<'a> {
 
     fn locked(&self, receiver: &Receiver, capture: Option<&TokenTree>, code: &Group) -> TokenStream {
         let ours = self.ours;
-        let error = Ident::new("error", ours);
+        let error = Ident::new("error", self.of_output);
         let this = self.instance(receiver);
         let (returns, site) = self.site();
         let keep = self.keep(receiver);
@@ -224,6 +224,14 @@ impl<'a> Names<'a> {
             },
         }
     }
+}
+
+/// Where the `E` of a `Result<T, E>` stands.
+fn error_of(ty: &Type) -> Option<Span> {
+    let Type::Path(path) = ty else { return None };
+    let result = path.path.segments.last().filter(|last| last.ident == "Result")?;
+    let PathArguments::AngleBracketed(arguments) = &result.arguments else { return None };
+    arguments.args.iter().nth(1).map(Spanned::span)
 }
 
 /// Takes off the `#![allow(..)]`s, which may stand only at the start of the outermost block.

@@ -70,6 +70,16 @@ fn expand_member(method: &Method, choice: Choice, options: &Options, owner: &Own
         Choice::Inherited => plan(method, options, false),
         Choice::Own(own) => plan(method, &own.inside(options), true),
     };
+    let plan = plan.and_then(|plan| match plan {
+        Some(_) if owner.is_unbounded && method.sig.generics.where_clause.is_none() => {
+            let text = format!(
+                "`#[locked]` takes the lock of whoever implements the trait: write `trait {}: conn_share::Lockable`",
+                owner.name
+            );
+            Err(Error::new(owner.span, text))
+        }
+        plan => Ok(plan),
+    });
     match plan {
         Ok(plan) => Ok(expand::method(method, plan.as_ref(), Some(owner))),
         // A method that is configured away is wrong for nobody; the compiler knows whether it is.

@@ -34,6 +34,8 @@ pub(super) struct Owner {
     pub(super) name: String,
     /// Where a complaint about the type belongs.
     pub(super) span: Span,
+    /// A trait that asks nothing of its implementors: their lock, for one, is out of reach.
+    pub(super) is_unbounded: bool,
 }
 
 pub(super) enum Member {
@@ -104,10 +106,17 @@ impl Container {
         let header: TokenStream = tokens.into_iter().collect();
         let (attributes, owner) = if is_trait {
             let bare: ItemTrait = syn::parse2(quote!(#header {}))?;
-            (bare.attrs, Owner { name: bare.ident.to_string(), span: bare.ident.span() })
+            (
+                bare.attrs,
+                Owner {
+                    name: bare.ident.to_string(),
+                    span: bare.ident.span(),
+                    is_unbounded: bare.supertraits.is_empty() && bare.generics.where_clause.is_none(),
+                },
+            )
         } else {
             let bare: ItemImpl = syn::parse2(quote!(#header {}))?;
-            (bare.attrs, Owner { name: name_of(&bare.self_ty), span: bare.self_ty.span() })
+            (bare.attrs, Owner { name: name_of(&bare.self_ty), span: bare.self_ty.span(), is_unbounded: false })
         };
         if let Some(twice) = attributes.iter().find(|attribute| is_ours(attribute.path(), "locked")) {
             return Err(Error::new_spanned(twice, "`#[locked]` stands here twice: keep one, with all options"));
@@ -214,6 +223,10 @@ impl Method {
         let mut choice = Choice::Inherited;
         for attribute in &self.attributes {
             let found = if is_ours(attribute.path(), "unlocked") {
+                attribute
+                    .meta
+                    .require_path_only()
+                    .map_err(|_| Error::new_spanned(&attribute.meta, "`#[unlocked]` has no options"))?;
                 Choice::Unlocked
             } else if is_ours(attribute.path(), "locked") {
                 Choice::Own(match &attribute.meta {

@@ -165,6 +165,7 @@ impl Executes for Shared {
 }
 
 #[tokio::test]
+#[allow(clippy::significant_drop_tightening, reason = "the session is for the whole test")]
 async fn everything_here_is_used() {
     let session = Arc::new(Session::default());
     session.nothing().await;

@@ -12,3 +12,4 @@ mod hygiene;
 mod lints;
 mod options;
 mod probe;
+mod ui;
