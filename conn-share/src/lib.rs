@@ -30,3 +30,5 @@ pub use lock::{ConnLock, LockError, Lockable, LockableExt, RecoverError, StateGu
 pub use pool::PoolError;
 #[cfg(feature = "_talking")]
 pub use secret::Secret;
+#[cfg(feature = "_talking")]
+pub use transport::HostKeys;
