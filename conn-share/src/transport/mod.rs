@@ -1,9 +1,13 @@
 //! Byte streams to devices: open, read, write, close. No opinion about prompts.
 
 mod host_keys;
+#[cfg(feature = "telnet")]
+mod leash;
 #[cfg(feature = "ssh")]
 pub(crate) mod ssh;
 mod tcp;
+#[cfg(feature = "telnet")]
+pub(crate) mod telnet;
 
 use std::sync::Arc;
 

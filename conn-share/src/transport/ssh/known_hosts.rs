@@ -109,9 +109,9 @@ impl HostRecord {
     /// `algorithms` with those first for which a key is known, so that a host is not asked for a key of another type.
     pub(super) fn known_first(&self, algorithms: &[Algorithm]) -> Vec<Algorithm> {
         let is_known = |algorithm: &Algorithm| {
-            self.keys.iter().any(|known| {
-                known.standing != Standing::Revoked && same_type(&known.key.algorithm(), algorithm)
-            })
+            self.keys
+                .iter()
+                .any(|known| known.standing != Standing::Revoked && same_type(&known.key.algorithm(), algorithm))
         };
         let (known, others): (Vec<_>, Vec<_>) = algorithms.iter().cloned().partition(is_known);
         known.into_iter().chain(others).collect()

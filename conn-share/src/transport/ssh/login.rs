@@ -63,7 +63,10 @@ struct Login<'a> {
 enum Verdict {
     Welcome,
     /// Not so, but these ways are open; `further` when it was right and is not enough.
-    Refused { open: MethodSet, further: bool },
+    Refused {
+        open: MethodSet,
+        further: bool,
+    },
 }
 
 impl Login<'_> {
