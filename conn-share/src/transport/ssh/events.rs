@@ -167,7 +167,7 @@ impl Handler for Events {
             DisconnectReason::Error(Fault::Protocol(russh::Error::KeepaliveTimeout)) if self.pipe.is_held_back() => {
                 // The answers to our keepalives wait behind output that nobody took.
                 let text = format!(
-                    "the device sent more than {} KiB that nobody read for {:?}",
+                    "the device sent more than {} KiB that nobody read within {:?}",
                     UNREAD_LIMIT / 1024,
                     super::PEER_PATIENCE
                 );

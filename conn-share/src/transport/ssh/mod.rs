@@ -165,3 +165,6 @@ async fn open_shell(handle: &Handle<Events>, pipe: &Pipe) -> Result<Channel<Msg>
     }
     Ok(channel)
 }
+
+#[cfg(test)]
+mod tests;

@@ -55,6 +55,11 @@ impl Shell {
         &self.life.0
     }
 
+    #[cfg(test)]
+    pub(super) fn unread(&self) -> usize {
+        self.pipe().unread()
+    }
+
     /// Drives what could not be handed over at once.
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if let Some(sending) = &mut self.sending {

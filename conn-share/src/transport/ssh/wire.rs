@@ -16,8 +16,8 @@ use super::pipe::{End, Leave, Pipe};
 const READ_AHEAD: usize = 8 * 1024;
 
 /// A peer that takes nothing for this long is gone. russh waits in its writes without keeping time, so its own
-/// keepalives would never notice; the same patience as theirs.
-const WRITE_PATIENCE: Duration = super::PEER_PATIENCE;
+/// keepalives would never notice. What cannot be written may itself be the first keepalive, sent after a silence.
+const WRITE_PATIENCE: Duration = super::PEER_PATIENCE.saturating_sub(super::KEEPALIVE_EVERY);
 
 /// A byte stream that can be cut from outside, that holds back when too much is unread, and that reads ahead.
 pub(super) struct Wire<S> {
