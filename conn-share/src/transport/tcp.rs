@@ -131,3 +131,40 @@ pub(super) fn hung_up(stream: &TcpStream) -> Option<io::Result<()>> {
         Err(error) => Some(Err(error)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_half_open_peer_would_be_found_in_the_stated_time() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let stream = dial("localhost", port, Deadline::after(Duration::from_secs(10))).await.unwrap();
+        assert!(stream.nodelay().unwrap());
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap());
+        #[cfg(target_os = "linux")]
+        {
+            let silence = socket.tcp_keepalive_time().unwrap();
+            let probing = socket.tcp_keepalive_interval().unwrap() * socket.tcp_keepalive_retries().unwrap();
+            assert_eq!(silence + probing, Duration::from_secs(30));
+            assert_eq!(socket.tcp_user_timeout().unwrap(), Some(Duration::from_secs(30)));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_target_without_a_host_is_a_mistake_of_the_configuration() {
+        assert_eq!(dial("", 23, Deadline::NEVER).await.unwrap_err().kind(), ErrorKind::Config);
+    }
+
+    #[tokio::test]
+    async fn a_name_that_does_not_resolve_is_unreachable() {
+        // Longer than a name may be, so that nobody is asked for it.
+        let error = dial(&"\x1b".repeat(300), 23, Deadline::NEVER).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unreachable);
+        assert!(!error.to_string().contains('\x1b'), "{error}");
+    }
+}

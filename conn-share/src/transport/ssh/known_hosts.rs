@@ -298,3 +298,6 @@ fn make_private_folder(folder: &Path) -> io::Result<()> {
 fn unusable(file: &Path, what: &str, error: io::Error) -> Error {
     Error::new(ErrorKind::Config, format!("the known hosts file {} {what}", file.display())).with_source(error)
 }
+
+#[cfg(test)]
+mod tests;

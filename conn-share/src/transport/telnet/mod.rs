@@ -240,3 +240,6 @@ fn piece_of(data: &[u8]) -> usize {
 fn broken(text: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, Error::new(ErrorKind::Protocol, text))
 }
+
+#[cfg(test)]
+mod tests;

@@ -294,5 +294,4 @@ impl Options {
 }
 
 #[cfg(test)]
-#[path = "protocol_tests.rs"]
 mod tests;

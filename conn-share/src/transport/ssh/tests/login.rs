@@ -1,9 +1,12 @@
+use std::time::Duration;
+
 use russh::{Disconnect, MethodKind};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::server::{At, Break, Script, ed25519};
 use super::{failure, open_over, read_to, target, tasks_left};
 use crate::ErrorKind;
+use crate::deadline::Deadline;
 
 #[tokio::test]
 async fn a_password_opens_a_shell() {
@@ -191,4 +194,25 @@ async fn what_speaks_no_ssh_is_named_so() {
     let (result, ()) = tokio::join!(open_over(client, &target), talk);
     let (kind, _, text) = failure(result);
     assert_eq!(kind, ErrorKind::Protocol, "{text}");
+}
+
+#[tokio::test]
+async fn a_refused_port_is_unreachable_and_a_mute_one_a_timeout() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let mut target = target().port(port);
+    target.host = "127.0.0.1".to_owned();
+    let soon = || Deadline::after(Duration::from_millis(200));
+
+    let (result, accepted) = tokio::join!(crate::transport::ssh::open(&target, soon()), listener.accept());
+    let error = result.err().unwrap();
+    assert_eq!((error.kind(), error.phase()), (ErrorKind::Timeout, Some("exchanging keys")));
+    assert_eq!(error.device(), Some("r1"));
+    let mut said = Vec::new();
+    accepted.unwrap().0.read_to_end(&mut said).await.unwrap();
+    assert!(said.starts_with(b"SSH-2.0-"), "the socket was not closed");
+
+    drop(listener);
+    let error = crate::transport::ssh::open(&target, soon()).await.err().unwrap();
+    assert_eq!((error.kind(), error.phase()), (ErrorKind::Unreachable, Some("connecting")));
 }
