@@ -1,6 +1,7 @@
 //! The router as its clients see it.
 
 mod faults;
+mod scale;
 mod sessions;
 mod ssh;
 mod telnet;
