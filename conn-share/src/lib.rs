@@ -21,7 +21,12 @@ pub mod sim;
 mod transport;
 
 #[cfg(feature = "_talking")]
-pub use connection::{Connection, ConnectionClass, Credential, Reply, Target};
+pub use connection::{BoxedSection, Connection, ConnectionClass, Credential, Reply, Target};
+#[cfg(feature = "_talking")]
+pub use device::{
+    Classes, ConnectOptions, ConnectionManager, Device, DeviceBuilder, Path, Pcall, PcallFuture, Progress, Session,
+    Unfinished, pcall,
+};
 #[cfg(feature = "_talking")]
 pub use error::{Error, ErrorKind, Result};
 #[doc(hidden)]
