@@ -4,6 +4,7 @@ mod reply;
 mod target;
 
 use std::any::Any;
+use std::fmt;
 use std::pin::Pin;
 
 use async_trait::async_trait;
@@ -53,6 +54,12 @@ pub trait Connection: Any + Send + Sync {
     /// the worker. The provided one does nothing, for sessions in which nothing lingers.
     async fn reset(&self) -> Result<()> {
         Ok(())
+    }
+}
+
+impl fmt::Debug for dyn Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("is_connected", &self.is_connected()).finish_non_exhaustive()
     }
 }
 

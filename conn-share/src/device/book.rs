@@ -43,9 +43,17 @@ struct Pages {
 
 enum Slot {
     /// Being opened. Dropping `_stop` ends the attempt.
-    Opening { number: u64, recipe: Recipe, attempt: WeakShared<Attempt<Arc<Entry>>>, _stop: oneshot::Sender<()> },
+    Opening {
+        number: u64,
+        recipe: Recipe,
+        attempt: WeakShared<Attempt<Arc<Entry>>>,
+        _stop: oneshot::Sender<()>,
+    },
     Open(Arc<Entry>),
-    Closing { entry: Arc<Entry>, closing: WeakShared<Attempt<()>> },
+    Closing {
+        entry: Arc<Entry>,
+        closing: WeakShared<Attempt<()>>,
+    },
 }
 
 impl Book {
@@ -169,7 +177,9 @@ impl Book {
             return Ok(());
         }
         let alias = asked.alias();
-        let message = format!("alias {alias:?} is {state} with other options ({there}; asked for {asked}): choose another alias, or disconnect it first");
+        let message = format!(
+            "alias {alias:?} is {state} with other options ({there}; asked for {asked}): choose another alias, or disconnect it first"
+        );
         Err(Error::new(ErrorKind::Usage, message).with_device(&self.device))
     }
 

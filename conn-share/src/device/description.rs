@@ -34,7 +34,8 @@ impl Description {
             return Ok((via, path));
         }
         let known: Vec<&str> = self.paths.keys().map(String::as_str).collect();
-        let known = if known.is_empty() { "the device has none".into() } else { format!("there are: {}", known.join(", ")) };
+        let known =
+            if known.is_empty() { "the device has none".into() } else { format!("there are: {}", known.join(", ")) };
         Err(self.config(match via {
             Some(via) => format!("no path {via:?}; {known}"),
             None => format!("say which path to take (`via`); {known}"),

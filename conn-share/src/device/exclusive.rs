@@ -32,7 +32,11 @@ pub(super) fn held(manager: &ConnectionManager, alias: &str) -> Option<Arc<dyn C
 }
 
 /// Runs `section` while nobody else talks on the connection under `alias`; of a pool, on one of its workers.
-pub(super) async fn exclusive<F, Fut>(manager: &ConnectionManager, alias: Option<&str>, section: F) -> Result<Fut::Output>
+pub(super) async fn exclusive<F, Fut>(
+    manager: &ConnectionManager,
+    alias: Option<&str>,
+    section: F,
+) -> Result<Fut::Output>
 where
     F: FnOnce(Arc<dyn Connection>) -> Fut + Send,
     Fut: Future + Send,

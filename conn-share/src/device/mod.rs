@@ -12,6 +12,8 @@ mod options;
 mod path;
 mod pcall;
 mod session;
+#[cfg(test)]
+mod tests;
 mod unfinished;
 
 use std::any::Any;
