@@ -23,7 +23,12 @@ mod transport;
 #[cfg(feature = "macros")]
 pub use conn_share_macros::{Lockable, locked, unlocked};
 #[cfg(feature = "_talking")]
-pub use connection::{Connection, ConnectionClass, Credential, Reply, Target};
+pub use connection::{BoxedSection, Connection, ConnectionClass, Credential, Reply, Target};
+#[cfg(feature = "_talking")]
+pub use device::{
+    Classes, ConnectOptions, ConnectionManager, Device, DeviceBuilder, Path, Pcall, PcallFuture, Progress, Session,
+    Unfinished, pcall,
+};
 #[cfg(feature = "_talking")]
 pub use error::{Error, ErrorKind, Result};
 #[doc(hidden)]
@@ -34,3 +39,5 @@ pub use lock::{
 pub use pool::PoolError;
 #[cfg(feature = "_talking")]
 pub use secret::Secret;
+#[cfg(feature = "_talking")]
+pub use transport::HostKeys;
