@@ -20,6 +20,8 @@ pub mod sim;
 #[cfg(feature = "_talking")]
 mod transport;
 
+#[cfg(feature = "macros")]
+pub use conn_share_macros::{Lockable, locked, unlocked};
 #[cfg(feature = "_talking")]
 pub use connection::{BoxedSection, Connection, ConnectionClass, Credential, Reply, Target};
 #[cfg(feature = "_talking")]
@@ -31,7 +33,9 @@ pub use device::{
 pub use error::{Error, ErrorKind, Result};
 #[doc(hidden)]
 pub use lock::private as __private;
-pub use lock::{ConnLock, LockError, Lockable, LockableExt, RecoverError, StateGuard};
+pub use lock::{
+    ConnLock, Deadlock, Holder, LockError, LockTimeout, Lockable, LockableExt, RecoverError, StateError, StateGuard,
+};
 pub use pool::PoolError;
 #[cfg(feature = "_talking")]
 pub use secret::Secret;

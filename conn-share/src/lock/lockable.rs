@@ -2,12 +2,22 @@
 
 use std::error::Error as StdError;
 use std::ops::Deref;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use super::raw::{Locked, Succeed};
+use super::section::Section;
+use super::site::Site;
 use super::{ConnLock, LockError};
 
 /// A type with a [`ConnLock`]; derive it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no lock for `#[locked]` to take",
+    label = "`{Self}` is not `Lockable`",
+    note = "add `#[derive(Lockable)]` and a field `lock: ConnLock<State>` to the struct",
+    note = "on a trait, write `conn_share::Lockable` among its supertraits"
+)]
 pub trait Lockable {
     /// What the lock owns.
     type State;
@@ -23,8 +33,34 @@ pub trait Lockable {
 
 /// Several calls under one lock.
 pub trait LockableExt: Lockable {
-    /// Holds the lock while `future` runs.
-    fn exclusive<F: Future>(&self, future: F) -> impl Future<Output = Result<F::Output, LockError>>;
+    /// Holds the lock while `future` runs: the locked calls in it are one unit, which nobody else gets in between.
+    ///
+    /// # Errors
+    ///
+    /// The lock could not be taken; `future` has not been polled then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while it waits, nothing is lost but the place in the queue. Dropped later, `future` is dropped under the
+    /// lock and the instance counts as interrupted, as for a locked method.
+    #[track_caller]
+    fn exclusive<F: Future>(&self, future: F) -> impl Future<Output = Result<F::Output, LockError>> {
+        let site = Site::of_section(Location::caller());
+        locked(self, site, Err, Succeed(future))
+    }
+}
+
+impl<L: Lockable + ?Sized> LockableExt for L {}
+
+/// Runs `body` under the lock of `this`; `or_else` makes an output from a lock error. What `#[locked]` expands to.
+#[inline]
+pub fn locked<'a, L, M, F>(this: &'a L, site: &'static Site, or_else: M, body: F) -> Locked<'a, L, M, F>
+where
+    L: Lockable + ?Sized,
+    M: Fn(LockError) -> F::Output,
+    F: Future,
+{
+    Locked::new(Section::new(this, site), or_else, body)
 }
 
 /// Why `recover` failed.

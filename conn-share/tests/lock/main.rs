@@ -1,0 +1,3 @@
+//! What `#[locked]` and `ConnLock` promise.
+
+mod sections;

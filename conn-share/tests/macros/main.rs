@@ -1,0 +1,3 @@
+//! `#[locked]`, `#[derive(Lockable)]` and `#[pooled]`, as users write them.
+
+mod inherent;
