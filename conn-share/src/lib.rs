@@ -29,6 +29,8 @@ pub use device::{
     Classes, ConnectOptions, ConnectionManager, Device, DeviceBuilder, Path, Pcall, PcallFuture, Progress, Session,
     Unfinished, pcall,
 };
+#[cfg(feature = "testbed")]
+pub use device::{Testbed, UnknownKey};
 #[cfg(feature = "_talking")]
 pub use error::{Error, ErrorKind, Result};
 #[doc(hidden)]
