@@ -41,3 +41,5 @@ pub use lock::{
 pub use pool::PoolError;
 #[cfg(feature = "_talking")]
 pub use secret::Secret;
+#[cfg(feature = "_talking")]
+pub use transport::HostKeys;

@@ -69,7 +69,12 @@ pub(crate) struct Registered {
 
 impl Registered {
     /// Enters the wait of the current chain, or says which cycle it would close. `None`: the chain holds nothing.
+    #[inline]
     pub(crate) fn enter(site: &'static Site, wanted: Wanted) -> Result<Option<Self>, Vec<Step>> {
+        if raw::is_bare() { Ok(None) } else { Self::enter_holding(site, wanted) }
+    }
+
+    fn enter_holding(site: &'static Site, wanted: Wanted) -> Result<Option<Self>, Vec<Step>> {
         let mut held = Vec::new();
         raw::chain(|frame| -> Option<()> {
             frame.mark();

@@ -53,8 +53,11 @@ pub trait LockableExt: Lockable {
 impl<L: Lockable + ?Sized> LockableExt for L {}
 
 /// Runs `body` under the lock of `this`; `or_else` makes an output from a lock error. What `#[locked]` expands to.
+///
+/// What comes back does not show its type, so that a type that is not `Lockable` is one error, here, and not another one
+/// at the `.await`.
 #[inline]
-pub fn locked<'a, L, M, F>(this: &'a L, site: &'static Site, or_else: M, body: F) -> Locked<'a, L, M, F>
+pub fn locked<L, M, F>(this: &L, site: &'static Site, or_else: M, body: F) -> impl Future<Output = F::Output>
 where
     L: Lockable + ?Sized,
     M: Fn(LockError) -> F::Output,
@@ -74,6 +77,12 @@ pub enum RecoverError {
 }
 
 /// What a `recover` method may return: nothing, or a `Result<(), E>`.
+#[diagnostic::on_unimplemented(
+    message = "`recover` cannot return `{Self}`",
+    label = "returns `{Self}`",
+    note = "an async method for `#[lockable(recover = ..)]` takes `&self` and returns nothing, or a `Result<(), E>` where \
+            `E: Into<Box<dyn std::error::Error + Send + Sync>>`"
+)]
 pub trait IntoRecovery {
     /// As `Lockable::recover` returns it.
     fn into_recovery(self) -> Result<(), RecoverError>;
@@ -85,6 +94,7 @@ impl IntoRecovery for () {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<E: Into<Box<dyn StdError + Send + Sync>>> IntoRecovery for Result<(), E> {
     fn into_recovery(self) -> Result<(), RecoverError> {
         self.map_err(|error| RecoverError::Failed(error.into()))

@@ -37,15 +37,8 @@ thread_local! {
 }
 
 impl Frame {
-    /// A section of `core` about to be polled by the current task. `marked` is set by who waits under it.
-    #[inline]
-    pub(crate) fn new<'a>(core: &'a Core, depth: u32, site: &'static Site, marked: &'a AtomicBool) -> NewFrame<'a> {
-        let frame = Self { prev: INNERMOST.get(), core, task: task::try_id(), depth, site, marked };
-        NewFrame { frame, _borrows: PhantomData }
-    }
-
     /// Whether this is a section of `core`.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_of(&self, core: &Core) -> bool {
         ptr::eq(self.core, core)
     }
@@ -55,7 +48,7 @@ impl Frame {
         self.core.addr()
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn depth(&self) -> u32 {
         self.depth
     }
@@ -77,9 +70,16 @@ pub(crate) struct NewFrame<'a> {
     _borrows: PhantomData<&'a Core>,
 }
 
-impl NewFrame<'_> {
+impl<'a> NewFrame<'a> {
+    /// A section of `core` about to be polled by the current task. `marked` is set by who waits under it.
+    #[inline(always)]
+    pub(crate) fn new(core: &'a Core, depth: u32, site: &'static Site, marked: &'a AtomicBool) -> Self {
+        let frame = Frame { prev: INNERMOST.get(), core, task: task::try_id(), depth, site, marked };
+        Self { frame, _borrows: PhantomData }
+    }
+
     /// Whether the section's parent, of the same lock, lies directly beneath.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_on_its_parent(&self) -> bool {
         let Frame { prev, core, depth, .. } = self.frame;
         // SAFETY: `prev` is the innermost frame; the poll that pushed it is still on this thread's stack below us.
@@ -87,7 +87,7 @@ impl NewFrame<'_> {
     }
 
     /// Runs `poll` with the frame on top of this thread's stack.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn run<R>(&self, poll: impl FnOnce() -> R) -> R {
         let _on_stack = self.push();
         poll()
@@ -95,7 +95,7 @@ impl NewFrame<'_> {
 
     /// Puts the frame on top of this thread's stack until the result is dropped, also by a panic. Private to this file,
     /// where it can be seen that nobody leaks the result.
-    #[inline]
+    #[inline(always)]
     fn push(&self) -> OnStack<'_> {
         INNERMOST.set(&raw const self.frame);
         OnStack { prev: self.frame.prev, _frame: PhantomData }
@@ -108,10 +108,16 @@ struct OnStack<'a> {
 }
 
 impl Drop for OnStack<'_> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         INNERMOST.set(self.prev);
     }
+}
+
+/// Whether no section at all is being polled on this thread.
+#[inline(always)]
+pub(crate) fn is_bare() -> bool {
+    INNERMOST.get().is_null()
 }
 
 /// Visits the frames of the current call chain, innermost first, until `visit` returns `Some`.
@@ -119,14 +125,13 @@ impl Drop for OnStack<'_> {
 /// A chain is what one task polls: the walk stops at the first frame of another task, so that a foreign task polled on
 /// this thread (by a `LocalSet`, or by a runtime of its own) does not pass for the section that polls it. Outside any
 /// task, in `block_on`, the task is `None`, which counts as one task like any other.
-#[inline]
+#[inline(always)]
 pub(crate) fn chain<R>(mut visit: impl FnMut(&Frame) -> Option<R>) -> Option<R> {
-    let innermost = INNERMOST.get();
-    if innermost.is_null() {
+    if is_bare() {
         return None;
     }
     let task = task::try_id();
-    let mut next = innermost;
+    let mut next = INNERMOST.get();
     // SAFETY: every pointer in the list was pushed by a `run` that has not returned (it pops on the way out, also
     // on a panic), further down this very thread's stack; so all frames are alive, and nobody has them mutably.
     while let Some(frame) = unsafe { next.as_ref() } {
@@ -160,7 +165,7 @@ impl Gate {
     }
 
     /// Takes the mutex if it is free.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn try_close(&self) -> bool {
         let Ok(guard) = self.mutex.try_lock() else { return false };
         // SAFETY: the guard points to `self.mutex`, next to its parking place, both inside an `Arc<Core>`, so they
@@ -177,7 +182,7 @@ impl Gate {
     /// # Safety
     ///
     /// The caller is the one who has the mutex: `try_close` returned `true` and nobody has called `open` since.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn open(&self) {
         // SAFETY: initialised by the `try_close` that the caller vouches for; read once, since the caller gives the
         // mutex up with this call.
@@ -193,7 +198,7 @@ impl<T: Sync> StaticSlot<T> {
         Self(AtomicPtr::new(ptr::null_mut()))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn store(&self, value: &'static T) {
         self.0.store(ptr::from_ref(value).cast_mut(), Ordering::Release);
     }
@@ -228,7 +233,7 @@ impl<S> StateCell<S> {
     /// # Safety
     ///
     /// The caller holds the lock's state guard and lends the reference no longer than the guard.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn get(&self) -> *mut S {
         self.0.get()
     }
@@ -248,7 +253,7 @@ pub struct Locked<'a, L: Lockable + ?Sized, M, F> {
 }
 
 impl<'a, L: Lockable + ?Sized, M, F> Locked<'a, L, M, F> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(section: Section<'a, L>, or_else: M, body: F) -> Self {
         Self { section, or_else, body: ManuallyDrop::new(body), body_dropped: false, _pinned: PhantomPinned }
     }
@@ -256,7 +261,7 @@ impl<'a, L: Lockable + ?Sized, M, F> Locked<'a, L, M, F> {
 
 impl<L: Lockable + ?Sized, M: Fn(LockError) -> F::Output, F: Future> Locked<'_, L, M, F> {
     // One variable from the body's poll to the return, so that large outputs are written once, to where they go.
-    #[inline]
+    #[inline(always)]
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<F::Output> {
         assert!(!self.body_dropped, "a locked section was polled after it had ended");
         let frame = self.section.frame();
@@ -280,7 +285,7 @@ impl<L: Lockable + ?Sized, M: Fn(LockError) -> F::Output, F: Future> Locked<'_, 
 impl<L: Lockable + ?Sized, M: Fn(LockError) -> F::Output, F: Future> Future for Locked<'_, L, M, F> {
     type Output = F::Output;
 
-    #[inline]
+    #[inline(always)]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         // SAFETY: the body is the only field that is pinned, and `poll_body` keeps it in place.
         let this = unsafe { self.get_unchecked_mut() };
@@ -294,7 +299,7 @@ impl<L: Lockable + ?Sized, M: Fn(LockError) -> F::Output, F: Future> Future for 
 }
 
 impl<L: Lockable + ?Sized, M, F> Drop for Locked<'_, L, M, F> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         if std::mem::replace(&mut self.body_dropped, true) {
             return;

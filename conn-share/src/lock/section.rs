@@ -14,7 +14,7 @@ use super::error::{Deadlock, Holder, LockTimeout};
 use super::graph::{self, Registered, Wanted};
 use super::lockable::RecoverError;
 use super::queue::{Place, Ticket};
-use super::raw::{self, Frame, NewFrame};
+use super::raw::{self, NewFrame};
 use super::site::Site;
 use super::{LockError, Lockable};
 
@@ -66,7 +66,7 @@ type Recovery<'a> = Pin<Box<dyn Future<Output = Result<(), RecoverError>> + Send
 type Admission = Poll<Result<(), LockError>>;
 
 impl<'a, L: Lockable + ?Sized> Section<'a, L> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(this: &'a L, site: &'static Site) -> Self {
         Self {
             this,
@@ -81,59 +81,61 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn core(&self) -> &'a Arc<Core> {
         self.this.conn_lock().core()
     }
 
     /// Whether the body may run.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_in(&self) -> bool {
         self.stage == Stage::In
     }
 
     /// Goes in, or waits for it. After an error the section has ended.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn poll_in(&mut self, cx: &mut Context<'_>) -> Admission {
         if self.stage != Stage::Start {
             return self.poll_slowly(cx);
         }
         let core = self.core();
-        // What is had without waiting still costs budget, so that a loop over a free lock lets others run.
-        let budget = ready!(coop::poll_proceed(cx));
         match parent(core) {
-            None if core.try_enter_free(self.site) => {
+            None => {
+                // What is had without waiting still costs budget, so that a loop over a free lock lets others run.
+                let budget = ready!(coop::poll_proceed(cx));
+                if !core.try_enter_free(self.site) {
+                    drop(budget);
+                    return self.poll_slowly(cx);
+                }
                 budget.made_progress();
                 if core.needs_attention() {
                     return self.admit_first(cx);
                 }
                 self.go_in(1);
-                Poll::Ready(Ok(()))
             }
-            Some(parent) if core.try_nest(parent, self.site) => {
-                budget.made_progress();
+            // A call inside a section costs what it does, as a call without a lock would.
+            Some(parent) => {
+                if !core.try_nest(parent, self.site) {
+                    return self.poll_slowly(cx);
+                }
                 self.go_in(parent + 1);
-                Poll::Ready(Ok(()))
-            }
-            _ => {
-                drop(budget);
-                self.poll_slowly(cx)
             }
         }
+        Poll::Ready(Ok(()))
     }
 
     /// The frame to poll under, once the section is in.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn frame(&mut self) -> NewFrame<'_> {
         let core = self.this.conn_lock().core();
-        core.count_poll();
-        let frame = Frame::new(core, self.depth, self.site, &self.marked);
+        core.note_poll();
+        let frame = NewFrame::new(core, self.depth, self.site, &self.marked);
         self.beneath = frame.is_on_its_parent();
         frame
     }
 
     /// Leaves the section, or the line. `finished`: the body ran to its end.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn end(&mut self, finished: bool) {
         if self.stage != Stage::In {
             return self.leave_line();
@@ -146,13 +148,14 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
         core.leave(self.depth, finished, self.beneath);
     }
 
-    #[inline]
+    #[inline(always)]
     fn go_in(&mut self, depth: u32) {
         self.depth = depth;
         self.stage = Stage::In;
     }
 
     #[cold]
+    #[inline(never)]
     fn poll_slowly(&mut self, cx: &mut Context<'_>) -> Admission {
         loop {
             let core = self.core();
@@ -227,6 +230,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
 
     /// In as the outermost section: is the instance fit for the body?
     #[cold]
+    #[inline(never)]
     fn admit_first(&mut self, cx: &mut Context<'_>) -> Admission {
         self.wait = None;
         self.go_in(1);
@@ -260,7 +264,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
         match recovered {
             Err(recovery) => {
                 self.wait.get_or_insert_default().recovery = Some(recovery);
-                return Poll::Pending;
+                Poll::Pending
             }
             Ok(Ok(())) => {
                 self.core().set_interrupted(false);
@@ -286,6 +290,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
 
     /// Gives up whatever place the section has in a line.
     #[cold]
+    #[inline(never)]
     fn leave_line(&mut self) {
         if let Some(wait) = &mut self.wait {
             wait.registered = None;
@@ -299,6 +304,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
     }
 
     #[cold]
+    #[inline(never)]
     fn drop_before_body(&mut self) {
         if self.stage != Stage::Recovering {
             return self.leave_line();
@@ -312,7 +318,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
 }
 
 impl<L: Lockable + ?Sized> Drop for Section<'_, L> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
         match self.stage {
             Stage::Ended => {}
@@ -323,7 +329,7 @@ impl<L: Lockable + ?Sized> Drop for Section<'_, L> {
 }
 
 /// The depth of the current chain's innermost section of this lock.
-#[inline]
+#[inline(always)]
 fn parent(core: &Core) -> Option<u32> {
     raw::chain(|frame| frame.is_of(core).then_some(frame.depth()))
 }
