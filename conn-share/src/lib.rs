@@ -27,6 +27,9 @@ pub use error::{Error, ErrorKind, Result};
 #[doc(hidden)]
 pub use lock::private as __private;
 pub use lock::{ConnLock, LockError, Lockable, LockableExt, RecoverError, StateGuard};
-pub use pool::PoolError;
+pub use pool::{
+    AsyncPool, ConnectFailure, Connector, Counters, Drained, Holder, PoolBuilder, PoolError, PoolPhase, PoolTimeout,
+    StartPolicy, Status, WorkerGuard,
+};
 #[cfg(feature = "_talking")]
 pub use secret::Secret;

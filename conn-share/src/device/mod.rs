@@ -1,1 +1,3 @@
 //! The roof: devices, their connections by alias, testbed files, calls side by side.
+
+mod pooled;
