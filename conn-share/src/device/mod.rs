@@ -11,6 +11,7 @@ mod manager;
 mod options;
 mod path;
 mod pcall;
+mod pooled;
 mod session;
 #[cfg(feature = "testbed")]
 mod testbed;
