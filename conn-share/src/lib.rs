@@ -23,6 +23,8 @@ mod transport;
 #[cfg(feature = "macros")]
 pub use conn_share_macros::{Lockable, locked, unlocked};
 #[cfg(feature = "_talking")]
+pub use cli::{Interaction, Platform, Proof};
+#[cfg(feature = "_talking")]
 pub use connection::{Connection, ConnectionClass, Credential, Reply, Target};
 #[cfg(feature = "_talking")]
 pub use error::{Error, ErrorKind, Result};

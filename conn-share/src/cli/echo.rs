@@ -62,6 +62,11 @@ impl Echo {
         Verdict::Open
     }
 
+    /// What is held back.
+    pub(crate) fn held(&mut self) -> &mut Vec<u8> {
+        &mut self.held
+    }
+
     fn step(&mut self, byte: u8) {
         match (&self.escape, byte) {
             (Escape::Text, 0x1b) => self.escape = Escape::Start,

@@ -79,9 +79,10 @@ impl Screen {
         &self.text
     }
 
-    /// The committed text, taken out. Bytes that are not UTF-8 are read as Latin-1.
-    pub(crate) fn take_text(&mut self) -> String {
-        decode(std::mem::take(&mut self.text))
+    /// The committed text up to `end`, taken out.
+    pub(crate) fn take_text(&mut self, end: usize) -> Vec<u8> {
+        self.text.truncate(end);
+        std::mem::take(&mut self.text)
     }
 
     /// Forgets the committed text; the line in the making stays.
@@ -95,9 +96,11 @@ impl Screen {
         self.returned = false;
     }
 
-    /// The line in the making up to the cursor, when nothing but blanks follows it. Nothing while a sequence is open.
+    /// The line in the making up to the cursor, when nothing but blanks follows it. Nothing while a sequence is open, and
+    /// nothing of a line too long to be read by people.
     pub(crate) fn last_line(&self) -> Option<String> {
-        (self.escape == Escape::Text && !self.returned).then(|| self.line.up_to_cursor()).flatten()
+        const LONGEST: usize = 4096;
+        (self.escape == Escape::Text && !self.returned && self.line.len() <= LONGEST).then(|| self.line.up_to_cursor()).flatten()
     }
 
     /// Whether the line in the making is `line`, with the cursor behind it.
