@@ -13,8 +13,8 @@ pub fn locked(options: TokenStream, item: TokenStream) -> TokenStream {
 
 /// Leaves one method of a `#[locked]` impl unlocked.
 #[proc_macro_attribute]
-pub fn unlocked(_options: TokenStream, item: TokenStream) -> TokenStream {
-    locked::expand_unlocked(item.into()).into()
+pub fn unlocked(options: TokenStream, item: TokenStream) -> TokenStream {
+    locked::expand_unlocked(&options.into(), item.into()).into()
 }
 
 /// Implements `Lockable` for a struct with a `ConnLock`.

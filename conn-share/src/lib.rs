@@ -25,7 +25,12 @@ pub use conn_share_macros::{Lockable, locked, unlocked};
 #[cfg(feature = "_talking")]
 pub use cli::{Interaction, Platform, Proof};
 #[cfg(feature = "_talking")]
-pub use connection::{Connection, ConnectionClass, Credential, Reply, Target};
+pub use connection::{BoxedSection, Connection, ConnectionClass, Credential, Reply, Target};
+#[cfg(feature = "_talking")]
+pub use device::{
+    Classes, ConnectOptions, ConnectionManager, Device, DeviceBuilder, Path, Pcall, PcallFuture, Progress, Session,
+    Unfinished, pcall,
+};
 #[cfg(feature = "_talking")]
 pub use error::{Error, ErrorKind, Result};
 #[doc(hidden)]
@@ -36,3 +41,5 @@ pub use lock::{
 pub use pool::PoolError;
 #[cfg(feature = "_talking")]
 pub use secret::Secret;
+#[cfg(feature = "_talking")]
+pub use transport::HostKeys;

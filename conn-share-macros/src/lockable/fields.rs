@@ -1,7 +1,8 @@
 //! Which field is the lock.
 
-use quote::ToTokens;
-use syn::{Data, DeriveInput, Error, Field, Fields, Member, Result, Type};
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote_spanned};
+use syn::{Data, DeriveInput, Error, Field, Fields, Member, PathArguments, Result, Type};
 
 pub(super) struct LockField<'a> {
     pub(super) member: Member,
@@ -22,7 +23,7 @@ impl<'a> LockField<'a> {
             }
         }
         let candidates = match marked[..] {
-            [] => fields.iter().zip(fields.members()).filter(|(field, _)| is_conn_lock(&field.ty)).collect(),
+            [] => fields.iter().zip(fields.members()).filter(|(field, _)| state_of(&field.ty).is_some()).collect(),
             _ => marked,
         };
         match &candidates[..] {
@@ -74,11 +75,17 @@ fn is_marked(field: &Field) -> Result<bool> {
     Ok(marked)
 }
 
-fn is_conn_lock(ty: &Type) -> bool {
-    match ty {
-        Type::Group(group) => is_conn_lock(&group.elem),
-        Type::Paren(paren) => is_conn_lock(&paren.elem),
-        Type::Path(path) => path.path.segments.last().is_some_and(|last| last.ident == "ConnLock"),
-        _ => false,
-    }
+/// `S` of a `ConnLock<S>` that is written as such, `()` of a `ConnLock`.
+pub(super) fn state_of(ty: &Type) -> Option<TokenStream> {
+    let path = match ty {
+        Type::Group(group) => return state_of(&group.elem),
+        Type::Paren(paren) => return state_of(&paren.elem),
+        Type::Path(path) => &path.path,
+        _ => return None,
+    };
+    let last = path.segments.last().filter(|last| last.ident == "ConnLock")?;
+    Some(match &last.arguments {
+        PathArguments::AngleBracketed(arguments) => arguments.args.to_token_stream(),
+        _ => quote_spanned!(last.ident.span()=> ()),
+    })
 }

@@ -10,7 +10,7 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{DeriveInput, Result};
 
-use self::fields::LockField;
+use self::fields::{LockField, state_of};
 use self::options::{Options, Recovery};
 
 pub(crate) fn expand(item: TokenStream) -> TokenStream {
@@ -31,10 +31,10 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
 /// struct TelnetConnection { lock: ConnLock<Option<TcpStream>> }
 /// // gets
 /// impl Lockable for TelnetConnection {
-///     type State = <ConnLock<Option<TcpStream>> as LockField>::State;
+///     type State = Option<TcpStream>;
 ///
 ///     fn conn_lock(&self) -> &ConnLock<Self::State> {
-///         LockField::lock(&self.lock)
+///         &self.lock
 ///     }
 ///
 ///     fn recover(&self) -> Pin<Box<dyn Future<Output = Result<(), RecoverError>> + Send + '_>> {
@@ -42,18 +42,26 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
 ///     }
 /// }
 /// ```
+///
+/// A field that was marked may have an alias for a type or be an `Arc`: there the trait `LockField` finds lock and state.
 fn implementation(input: &DeriveInput) -> Result<TokenStream> {
     let options = Options::of(input)?;
     let LockField { member, ty } = LockField::of(input)?;
     let conn_share = options.conn_share();
     let at_field = Span::call_site().located_at(ty.span());
-    let state = quote_spanned!(at_field=> <#ty as #conn_share::__private::LockField>::State);
-    let lock = quote_spanned!(at_field=> #conn_share::__private::LockField::lock(&self.#member));
+    let (state, lock) = match state_of(ty) {
+        Some(state) => (state, quote_spanned!(at_field=> &self.#member)),
+        None => (
+            quote_spanned!(at_field=> <#ty as #conn_share::__private::LockField>::State),
+            quote_spanned!(at_field=> #conn_share::__private::LockField::lock(&self.#member)),
+        ),
+    };
     let recovery = match &options.recovery {
         None => None,
         Some(Recovery::Accept) => Some(quote!(::std::future::ready(::core::result::Result::Ok(())))),
         Some(Recovery::Call(path)) => {
-            let at_path = Span::call_site().located_at(path.span());
+            let method = path.path.segments.last().map_or_else(Span::call_site, |last| last.ident.span());
+            let at_path = Span::call_site().located_at(method);
             Some(quote_spanned! {at_path=>
                 async move { #conn_share::__private::IntoRecovery::into_recovery(#path(self).await) }
             })

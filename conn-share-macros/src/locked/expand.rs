@@ -1,9 +1,9 @@
 //! Puts a method's code under the lock.
 
 use proc_macro2::{Group, Ident, Span, TokenStream, TokenTree};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Receiver, parse_quote};
+use syn::{PathArguments, Receiver, Type, parse_quote};
 
 use super::check::{Form, Holder, Plan};
 use super::parse::{Method, Owner, regroup};
@@ -18,27 +18,27 @@ use super::returns::{Fallible, Output};
 /// }
 /// // becomes
 /// pub async fn execute(&self, command: &str) -> io::Result<String> {
-///     {
-///         static SITE: Site = Site::new("TelnetConnection::execute", file!(), line!());
-///         locked(
-///             self,
-///             &SITE,
-///             |error| {
-///                 use NotResult as _;
-///                 Returns::<io::Result<String>>::new().lock_failed(error)
-///             },
-///             async move {
-///                 // Tells the compiler what the block returns, for the `?`s in it.
-///                 if let Some(hint) = None::<io::Result<String>> {
-///                     return hint;
-///                 }
-///                 {
-///                     self.send(command).await?;
-///                     self.receive().await
-///                 }
-///             },
-///         )
-///     }
+///     locked(
+///         self,
+///         {
+///             static SITE: Site = Site::new("TelnetConnection::execute", file!(), line!());
+///             &SITE
+///         },
+///         move |error| {
+///             use NotResult as _;
+///             Returns::<io::Result<String>>::new().lock_failed(error)
+///         },
+///         async move {
+///             // Tells the compiler what the block returns, for the `?`s in it.
+///             if let Some(hint) = None::<io::Result<String>> {
+///                 return hint;
+///             }
+///             {
+///                 self.send(command).await?;
+///                 self.receive().await
+///             }
+///         },
+///     )
 ///     .await
 /// }
 /// ```
@@ -85,18 +85,14 @@ impl<'a> Names<'a> {
         let ours = Span::mixed_site();
         let name = &method.sig.ident;
         let of_output = match &plan.output {
-            Output::Named(ty) => ty.span(),
+            Output::Named(ty) => error_of(ty).unwrap_or_else(|| ty.span()),
             Output::Never | Output::Opaque => name.span(),
-        };
-        let private = match &plan.options.conn_share {
-            Some(path) => quote!(#path::__private),
-            None => quote_spanned!(ours=> ::conn_share::__private),
         };
         Self {
             plan,
             method: name,
             owner,
-            private,
+            private: plan.options.private(),
             ours,
             of_type: owner.map_or_else(|| name.span(), |owner| owner.span),
             of_output: ours.located_at(of_output),
@@ -105,77 +101,83 @@ impl<'a> Names<'a> {
 
     fn locked(&self, receiver: &Receiver, capture: Option<&TokenTree>, code: &Group) -> TokenStream {
         let ours = self.ours;
-        let error = Ident::new("error", ours);
+        let error = Ident::new("error", self.of_output);
+        let this = self.instance(receiver);
+        let (returns, site) = self.site();
+        let keep = self.keep(receiver);
         let failed = self.lock_failed(&error);
         let contents = self.contents(code);
-        let rest = quote_spanned!(ours=> |#error| #failed, async #capture { #contents });
-        let (owner, locked) = self.locked_call(receiver, &rest);
+        let private = &self.private;
+        let or_else = quote_spanned!(ours=> move |#error| #failed);
+        let body = quote_spanned!(ours=> async #capture { #contents });
+        let locked = quote_spanned!(ours.located_at(self.of_type)=> #private::locked(#this, #site, #or_else, #body));
+        let never = matches!(self.plan.output, Output::Never).then(|| quote_spanned!(ours=> match));
+        let never_comes = never.as_ref().map(|_| quote_spanned!(ours=> {}));
         quote_spanned! {ours=>
-            #owner
-            { #locked }.await
+            #keep
+            #returns
+            #never #locked.await #never_comes
         }
     }
 
-    /// The statement that keeps the instance alive, where one is needed, and the call that takes the lock.
-    fn locked_call(&self, receiver: &Receiver, rest: &TokenStream) -> (TokenStream, TokenStream) {
-        let Self { private, ours, .. } = self;
-        let at_type = ours.located_at(self.of_type);
-        let this = Ident::new("self", receiver.self_token.span.located_at(self.of_type));
-        let (owner, this) = match self.plan.holder {
-            Holder::Reference => (None, quote!(#this)),
-            Holder::ArcReference => (None, quote_spanned!(at_type=> &**#this)),
-            // The code has `self` to give away; the section needs one that stays.
-            Holder::Arc => {
-                let owner = Ident::new("owner", *ours);
-                let keep = quote_spanned!(*ours=> let #owner = ::core::clone::Clone::clone(&#this););
-                (Some(keep), quote_spanned!(at_type=> &*#owner))
-            }
-        };
-        let (sites, site) = self.sites();
-        let locked = quote_spanned! {at_type=>
-            #sites
-            #private::locked(#this, #site, #rest)
-        };
-        (owner.unwrap_or_default(), locked)
+    /// Where the code has an `Arc` to give away, the section needs one that stays.
+    fn keep(&self, receiver: &Receiver) -> Option<TokenStream> {
+        let this = receiver.self_token;
+        let owner = Ident::new("owner", self.ours);
+        (self.plan.holder == Holder::Arc)
+            .then(|| quote_spanned!(self.ours=> let #owner = ::core::clone::Clone::clone(&#this);))
     }
 
-    /// One static that says who waits or holds; two where only the compiler knows whether the method returns a `Result`.
-    fn sites(&self) -> (TokenStream, TokenStream) {
+    /// The instance, by reference.
+    fn instance(&self, receiver: &Receiver) -> TokenStream {
+        let at_type = self.ours.located_at(self.of_type);
+        let this = Ident::new("self", receiver.self_token.span.located_at(self.of_type));
+        match self.plan.holder {
+            Holder::Reference => this.into_token_stream(),
+            Holder::ArcReference => quote_spanned!(at_type=> &**#this),
+            Holder::Arc => {
+                let owner = Ident::new("owner", self.ours);
+                quote_spanned!(at_type=> &*#owner)
+            }
+        }
+    }
+
+    /// A static that says who waits or holds; two where only the compiler knows whether the method returns a `Result`,
+    /// and the statement that asks it.
+    fn site(&self) -> (Option<TokenStream>, TokenStream) {
         let Self { private, ours, method, .. } = self;
         // At the method's own name: there, `line!()` is the method's line and not the attribute's.
-        let (file, line) = {
-            let here = method.span();
-            (quote_spanned!(here=> ::core::file!()), quote_spanned!(here=> ::core::line!()))
-        };
+        let here = method.span();
+        let place = quote_spanned!(here=> ::core::file!(), ::core::line!());
+        let text = method.to_string();
         let name = match self.owner {
-            Some(owner) => format!("{}::{method}", owner.name).into_token_stream(),
-            None => {
-                let method = method.to_string();
-                quote_spanned!(*ours=> ::core::concat!(::core::module_path!(), "::", #method))
-            }
+            Some(owner) => format!("{}::{text}", owner.name).into_token_stream(),
+            None => quote_spanned!(*ours=> ::core::concat!(::core::module_path!(), "::", #text)),
         };
         let timeout = self.plan.options.timeout.map(|limit| {
             let (seconds, nanoseconds) = (limit.as_secs(), limit.subsec_nanos());
             quote_spanned!(*ours=> .timeout(::core::time::Duration::new(#seconds, #nanoseconds)))
         });
-        let site = format_ident!("SITE", span = *ours);
-        let new = quote_spanned!(*ours=> #private::Site::new(#name, #file, #line) #timeout);
-        let (fallible, infallible) = (
-            quote_spanned!(*ours=> static #site: #private::Site = #new;),
-            quote_spanned!(*ours=> static #site: #private::Site = #new.infallible();),
-        );
+        let site = quote_spanned!(*ours=> #private::Site::new(#name, #place) #timeout);
         match (&self.plan.output, self.plan.output.fallible()) {
-            (_, Fallible::Yes) => (fallible, quote_spanned!(*ours=> &#site)),
-            (_, Fallible::No) | (Output::Never | Output::Opaque, _) => (infallible, quote_spanned!(*ours=> &#site)),
             (Output::Named(output), Fallible::Perhaps) => {
-                let sure = format_ident!("INFALLIBLE_SITE", span = *ours);
-                let sites = quote_spanned! {*ours=>
+                let returns = Ident::new("returns", *ours);
+                let site = quote_spanned! {*ours=> {
                     #[allow(unused_imports)]
                     use #private::NotResult as _;
-                    #fallible
-                    static #sure: #private::Site = #new.infallible();
-                };
-                (sites, quote_spanned!(*ours=> #private::Returns::<#output>::new().site(&#site, &#sure)))
+                    static FALLIBLE: #private::Site = #site;
+                    static INFALLIBLE: #private::Site = #site.infallible();
+                    #returns.site(&FALLIBLE, &INFALLIBLE)
+                }};
+                (Some(quote_spanned!(*ours=> let #returns = #private::Returns::<#output>::new();)), site)
+            }
+            (_, fallible) => {
+                let infallible = (fallible != Fallible::Yes).then(|| quote_spanned!(*ours=> .infallible()));
+                let site = quote_spanned! {*ours=> {
+                    static SITE: #private::Site = #site #infallible;
+                    &SITE
+                }};
+                (None, site)
             }
         }
     }
@@ -183,18 +185,23 @@ impl<'a> Names<'a> {
     /// Turns a lock error into what the method returns.
     fn lock_failed(&self, error: &Ident) -> TokenStream {
         let Self { private, ours, of_output, .. } = self;
-        let bounded = self.plan.options.timeout.map(|_| quote_spanned!(*of_output=> .bounded()));
-        match &self.plan.output {
-            Output::Never => quote_spanned!(*ours=> #private::no_lock(&#error)),
+        let output = match &self.plan.output {
+            Output::Never => return quote_spanned!(*ours=> #private::no_lock(&#error)),
             Output::Opaque => {
-                quote_spanned!(*of_output=> #private::NotResult::lock_failed(#private::Returns::new() #bounded, #error))
+                return quote_spanned!(*of_output=> #private::NotResult::lock_failed(#private::Returns::new(), #error));
             }
-            Output::Named(output) => quote_spanned! {*of_output=> {
-                #[allow(unused_imports)]
-                use #private::NotResult as _;
-                #private::Returns::<#output>::new() #bounded .lock_failed(#error)
-            }},
-        }
+            Output::Named(output) => output,
+        };
+        let bounded = self.plan.options.timeout.map(|_| quote_spanned!(*of_output=> .bounded()));
+        let returns = match self.plan.output.fallible() {
+            Fallible::Perhaps => Ident::new("returns", *ours).into_token_stream(),
+            Fallible::Yes | Fallible::No => quote_spanned!(*of_output=> #private::Returns::<#output>::new()),
+        };
+        quote_spanned! {*of_output=> {
+            #[allow(unused_imports)]
+            use #private::NotResult as _;
+            #returns #bounded .lock_failed(#error)
+        }}
     }
 
     /// The user's code, and before it a hint that tells the compiler what it returns.
@@ -204,11 +211,10 @@ impl<'a> Names<'a> {
         match &self.plan.output {
             Output::Opaque => code.stream(),
             Output::Never => quote_spanned! {ours=>
+                #[allow(clippy::diverging_sub_expression)]
+                let #hint: ::core::convert::Infallible = #code;
                 #[allow(unreachable_code)]
-                {
-                    let #hint: ::core::convert::Infallible = #code;
-                    match #hint {}
-                }
+                #hint
             },
             Output::Named(output) => quote_spanned! {ours=>
                 if let ::core::option::Option::Some(#hint) = ::core::option::Option::None::<#output> {
@@ -220,7 +226,15 @@ impl<'a> Names<'a> {
     }
 }
 
-/// `#![allow(..)]` may stand only at the start of the outermost block.
+/// Where the `E` of a `Result<T, E>` stands.
+fn error_of(ty: &Type) -> Option<Span> {
+    let Type::Path(path) = ty else { return None };
+    let result = path.path.segments.last().filter(|last| last.ident == "Result")?;
+    let PathArguments::AngleBracketed(arguments) = &result.arguments else { return None };
+    arguments.args.iter().nth(1).map(Spanned::span)
+}
+
+/// Takes off the `#![allow(..)]`s, which may stand only at the start of the outermost block.
 fn split_inner_attributes(code: &Group) -> (TokenStream, Group) {
     let mut tokens: Vec<TokenTree> = code.stream().into_iter().collect();
     let mut end = 0;
@@ -231,5 +245,8 @@ fn split_inner_attributes(code: &Group) -> (TokenStream, Group) {
         end += 3;
     }
     let rest = tokens.split_off(end);
-    (tokens.into_iter().collect(), regroup(code, rest.into_iter().collect()))
+    let mut code = regroup(code, rest.into_iter().collect());
+    // Braces that are ours: nobody is to be told that they are needless.
+    code.set_span(Span::mixed_site().located_at(code.span()));
+    (tokens.into_iter().collect(), code)
 }

@@ -16,22 +16,31 @@ use syn::{Error, Result};
 
 use self::check::plan;
 use self::options::Options;
-use self::parse::{Choice, Container, Item, Member, Method};
+use self::parse::{Choice, Container, Item, Member, Method, Owner};
 
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     let written = match syn::parse2::<Item>(item.clone()) {
         Ok(written) => written,
         Err(error) => return beside(item, &error),
     };
-    let expanded = syn::parse2::<Options>(options).and_then(|options| match &written {
+    let options = match syn::parse2::<Options>(options) {
+        Ok(options) => options,
+        Err(error) => return beside(written.without_our_attributes(&Options::default()), &error),
+    };
+    let expanded = match &written {
         Item::Container(container) => expand_container(container, &options),
-        Item::Method(method) => expand_method(method, options),
-    });
-    expanded.unwrap_or_else(|error| beside(written.without_our_attributes(), &error))
+        Item::Method(method) => expand_method(method, options.clone()),
+    };
+    expanded.unwrap_or_else(|error| beside(written.without_our_attributes(&options), &error))
 }
 
-/// `#[locked]` takes every `#[unlocked]` away before the compiler sees it; one that is left stands alone.
-pub(crate) fn expand_unlocked(item: TokenStream) -> TokenStream {
+/// `#[locked]` heeds every `#[unlocked]` before the compiler sees it; one that is left stands alone.
+///
+/// It marks those that stay for the compiler to see that the import is used: `#[unlocked(inside_locked)]`.
+pub(crate) fn expand_unlocked(options: &TokenStream, item: TokenStream) -> TokenStream {
+    if options.to_string() == "inside_locked" {
+        return item;
+    }
     let error = Error::new(
         proc_macro2::Span::call_site(),
         "`#[unlocked]` means something only on a method of an impl or trait that is `#[locked]`; \
@@ -47,17 +56,40 @@ fn expand_container(container: &Container, options: &Options) -> Result<TokenStr
             Member::Other(tokens) => tokens.to_tokens(&mut members),
             Member::Method(method) => {
                 for (method, choice) in method.variants()? {
-                    let own = match choice {
-                        Choice::Unlocked => None,
-                        Choice::Inherited => plan(&method, options, false)?,
-                        Choice::Own(own) => plan(&method, &own.inside(options), true)?,
-                    };
-                    expand::method(&method, own.as_ref(), Some(&container.owner)).to_tokens(&mut members);
+                    members.extend(expand_member(&method, choice, options, &container.owner)?);
                 }
             }
         }
     }
-    Ok(container.with_members(members))
+    Ok(container.with_members(members, options))
+}
+
+fn expand_member(method: &Method, choice: Choice, options: &Options, owner: &Owner) -> Result<TokenStream> {
+    let plan = match choice {
+        Choice::Unlocked => Ok(None),
+        Choice::Inherited => plan(method, options, false),
+        Choice::Own(own) => plan(method, &own.inside(options), true),
+    };
+    let plan = plan.and_then(|plan| match plan {
+        Some(_) if owner.is_unbounded && method.sig.generics.where_clause.is_none() => {
+            let text = format!(
+                "`#[locked]` takes the lock of whoever implements the trait: write `trait {}: conn_share::Lockable`",
+                owner.name
+            );
+            Err(Error::new(owner.span, text))
+        }
+        plan => Ok(plan),
+    });
+    match plan {
+        Ok(plan) => Ok(expand::method(method, plan.as_ref(), Some(owner))),
+        // A method that is configured away is wrong for nobody; the compiler knows whether it is.
+        Err(error) if method.conditions().next().is_some() => {
+            let conditions = method.conditions();
+            let error = error.to_compile_error();
+            Ok(quote!(#method #(#conditions)* #error))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 fn expand_method(method: &Method, mut options: Options) -> Result<TokenStream> {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use proc_macro2::TokenStream;
+use quote::quote;
 use syn::parse::{Parse, ParseStream};
 use syn::{Error, Ident, LitStr, Path, Result, Token};
 
@@ -19,6 +21,14 @@ impl Options {
     /// A method's own options replace those of its impl; only the way to the crate is still taken from there.
     pub(super) fn inside(self, outer: &Self) -> Self {
         Self { timeout: self.timeout, conn_share: self.conn_share.or_else(|| outer.conn_share.clone()) }
+    }
+
+    /// The module that expansions name.
+    pub(super) fn private(&self) -> TokenStream {
+        match &self.conn_share {
+            Some(path) => quote!(#path::__private),
+            None => quote!(::conn_share::__private),
+        }
     }
 }
 

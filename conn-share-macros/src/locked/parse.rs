@@ -9,7 +9,8 @@ use syn::parse::{Parse, ParseStream};
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
 use syn::{
-    Attribute, Error, ImplItem, ItemImpl, ItemTrait, Meta, Result, Signature, Token, TraitItem, Type, Visibility, token,
+    Attribute, Error, ImplItem, ItemImpl, ItemTrait, Meta, Result, Signature, Token, TraitItem, Type, Visibility,
+    parse_quote, token,
 };
 
 use super::options::Options;
@@ -33,6 +34,8 @@ pub(super) struct Owner {
     pub(super) name: String,
     /// Where a complaint about the type belongs.
     pub(super) span: Span,
+    /// A trait that asks nothing of its implementors: their lock, for one, is out of reach.
+    pub(super) is_unbounded: bool,
 }
 
 pub(super) enum Member {
@@ -58,7 +61,7 @@ pub(super) enum Choice {
 }
 
 impl Item {
-    pub(super) fn without_our_attributes(&self) -> TokenStream {
+    pub(super) fn without_our_attributes(&self, options: &Options) -> TokenStream {
         match self {
             Self::Method(method) => method.without_our_attributes().into_token_stream(),
             Self::Container(container) => {
@@ -66,7 +69,7 @@ impl Item {
                     Member::Method(method) => method.without_our_attributes().into_token_stream(),
                     Member::Other(tokens) => tokens.clone(),
                 });
-                container.with_members(members.collect())
+                container.with_members(members.collect(), options)
             }
         }
     }
@@ -103,10 +106,17 @@ impl Container {
         let header: TokenStream = tokens.into_iter().collect();
         let (attributes, owner) = if is_trait {
             let bare: ItemTrait = syn::parse2(quote!(#header {}))?;
-            (bare.attrs, Owner { name: bare.ident.to_string(), span: bare.ident.span() })
+            (
+                bare.attrs,
+                Owner {
+                    name: bare.ident.to_string(),
+                    span: bare.ident.span(),
+                    is_unbounded: bare.supertraits.is_empty() && bare.generics.where_clause.is_none(),
+                },
+            )
         } else {
             let bare: ItemImpl = syn::parse2(quote!(#header {}))?;
-            (bare.attrs, Owner { name: name_of(&bare.self_ty), span: bare.self_ty.span() })
+            (bare.attrs, Owner { name: name_of(&bare.self_ty), span: bare.self_ty.span(), is_unbounded: false })
         };
         if let Some(twice) = attributes.iter().find(|attribute| is_ours(attribute.path(), "locked")) {
             return Err(Error::new_spanned(twice, "`#[locked]` stands here twice: keep one, with all options"));
@@ -125,10 +135,18 @@ impl Container {
         Ok(Self { header, braces, owner, members })
     }
 
-    pub(super) fn with_members(&self, members: TokenStream) -> TokenStream {
+    pub(super) fn with_members(&self, members: TokenStream, options: &Options) -> TokenStream {
         let header = &self.header;
         let braces = regroup(&self.braces, members);
-        quote!(#header #braces)
+        // `#[unlocked]` stays on its methods for the sake of those who import it. For the others it has to be in scope;
+        // what a glob brings gives way to what they have.
+        let unlocked =
+            self.members.iter().any(|member| matches!(member, Member::Method(method) if method.is_unlocked()));
+        let unlocked = unlocked.then(|| {
+            let private = options.private();
+            quote!(#[allow(unused_imports)] use #private::attributes::*;)
+        });
+        quote!(#unlocked #header #braces)
     }
 }
 
@@ -155,12 +173,26 @@ impl Method {
         Ok(ahead.parse::<Signature>().is_ok())
     }
 
+    /// Without the attributes that are for us: `#[locked(..)]` goes, `#[unlocked]` is marked as done.
     pub(super) fn without_our_attributes(&self) -> Self {
-        let mut method = self.clone();
-        method
-            .attributes
-            .retain(|attribute| !is_ours(attribute.path(), "locked") && !is_ours(attribute.path(), "unlocked"));
-        method
+        let attributes = self.attributes.iter().filter_map(settled).collect();
+        Self { attributes, ..self.clone() }
+    }
+
+    /// Whether it wears `#[unlocked]`, under whatever condition.
+    fn is_unlocked(&self) -> bool {
+        fn wears(attribute: &Attribute) -> bool {
+            match conditional(attribute) {
+                Some((_, metas)) => metas.into_iter().any(|meta| wears(&parse_quote!(#[#meta]))),
+                None => is_ours(attribute.path(), "unlocked"),
+            }
+        }
+        self.attributes.iter().any(wears)
+    }
+
+    /// The `#[cfg(..)]`s that decide whether there is such a method.
+    pub(super) fn conditions(&self) -> impl Iterator<Item = &Attribute> {
+        self.attributes.iter().filter(|attribute| attribute.path().is_ident("cfg"))
     }
 
     /// The method without our attributes, and what they said. There are two where one of them hides in a `cfg_attr`:
@@ -174,7 +206,7 @@ impl Method {
     pub(super) fn variants(&self) -> Result<Vec<(Self, Choice)>> {
         for (position, attribute) in self.attributes.iter().enumerate() {
             let Some((condition, metas)) = conditional(attribute) else { continue };
-            if !metas.iter().any(|meta| is_ours(meta.path(), "locked") || is_ours(meta.path(), "unlocked")) {
+            if !metas.iter().any(is_for_us) {
                 continue;
             }
             let metas = metas.iter();
@@ -191,6 +223,10 @@ impl Method {
         let mut choice = Choice::Inherited;
         for attribute in &self.attributes {
             let found = if is_ours(attribute.path(), "unlocked") {
+                attribute
+                    .meta
+                    .require_path_only()
+                    .map_err(|_| Error::new_spanned(&attribute.meta, "`#[unlocked]` has no options"))?;
                 Choice::Unlocked
             } else if is_ours(attribute.path(), "locked") {
                 Choice::Own(match &attribute.meta {
@@ -219,7 +255,10 @@ impl Parse for Method {
         let modifiers = input.parse()?;
         let sig = input.parse()?;
         let body = if input.peek(token::Brace) {
-            Some(braces(input.parse()?))
+            match input.parse()? {
+                TokenTree::Group(body) => Some(braces(body)),
+                other => return Err(Error::new(other.span(), "expected a method's body in braces")),
+            }
         } else {
             input.parse::<Token![;]>()?;
             None
@@ -263,6 +302,28 @@ fn conditional(attribute: &Attribute) -> Option<(Meta, Vec<Meta>)> {
     let metas = attribute.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated).ok()?;
     let mut metas = metas.into_iter();
     Some((metas.next()?, metas.collect()))
+}
+
+/// What is left of an attribute once it has been heeded.
+///
+/// `#[unlocked]` stays, marked, so that the compiler sees that its import is used.
+fn settled(attribute: &Attribute) -> Option<Attribute> {
+    if let Some((condition, metas)) = conditional(attribute) {
+        if !metas.iter().any(is_for_us) {
+            return Some(attribute.clone());
+        }
+        let metas = metas.into_iter().filter_map(|meta| settled(&parse_quote!(#[#meta]))).map(|settled| settled.meta);
+        return Some(parse_quote!(#[cfg_attr(#condition, #(#metas),*)]));
+    }
+    if is_ours(attribute.path(), "unlocked") {
+        let path = attribute.path();
+        return Some(parse_quote!(#[#path(inside_locked)]));
+    }
+    (!is_ours(attribute.path(), "locked")).then(|| attribute.clone())
+}
+
+fn is_for_us(meta: &Meta) -> bool {
+    is_ours(meta.path(), "locked") || is_ours(meta.path(), "unlocked") || meta.path().is_ident("cfg_attr")
 }
 
 fn parse_attributes(tokens: TokenStream) -> Result<Vec<Attribute>> {

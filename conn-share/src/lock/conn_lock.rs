@@ -61,7 +61,7 @@ impl<S> ConnLock<S> {
     #[track_caller]
     pub fn try_state(&self) -> Result<StateGuard<'_, S>, StateError> {
         let place = Location::caller();
-        let Some(depth) = raw::chain(|frame| frame.is_of(&self.core).then_some(frame.depth)) else {
+        let Some(depth) = raw::chain(|frame| frame.is_of(&self.core).then_some(frame.depth())) else {
             return Err(StateError(if self.core.is_closed() { Misuse::Closed } else { Misuse::Outside }));
         };
         match self.core.lend(depth, place) {

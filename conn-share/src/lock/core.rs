@@ -138,7 +138,7 @@ impl Core {
     }
 
     /// The depth of the innermost section; 0 when nobody is in.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn depth(&self) -> u32 {
         self.top.load(Ordering::Acquire) & DEPTH
     }
@@ -156,7 +156,7 @@ impl Core {
     }
 
     /// Whether something was marked since the free path last looked, other than a waiter.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn needs_attention(&self) -> bool {
         self.attention.load(Ordering::Relaxed) & (INTERRUPTED | CLOSED) != 0
     }
@@ -196,16 +196,19 @@ impl Core {
         self.holding.load(Ordering::Acquire)
     }
 
-    #[inline]
-    pub(crate) fn count_poll(&self) {
-        // Only the innermost section is polled to any purpose; a lost count between two of them does not matter.
-        self.polls.store(self.polls.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    /// A section is about to be polled. Counted only while somebody waits: then the watchdog may want to know.
+    #[inline(always)]
+    pub(crate) fn note_poll(&self) {
+        if self.attention.load(Ordering::Relaxed) & QUEUED != 0 {
+            // Not one step: a count lost between two sections that are polled at once does not matter.
+            self.polls.store(self.polls.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        }
     }
 
     // ---- in ----
 
     /// Takes the lock if nothing at all is in the way.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn try_enter_free(&self, site: &'static Site) -> bool {
         if self.attention.load(Ordering::Relaxed) != 0 || !self.gate.try_close() {
             return false;
@@ -260,7 +263,7 @@ impl Core {
     }
 
     /// Whether the lock was handed to this ticket; takes it if so.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn claim(&self, ticket: Ticket, site: &'static Site) -> bool {
         if self.granted.load(Ordering::Acquire) != ticket {
             return false;
@@ -284,7 +287,7 @@ impl Core {
     }
 
     /// The caller has the gate and is the outermost section now.
-    #[inline]
+    #[inline(always)]
     fn begin(&self, site: &'static Site) {
         self.holding.store(self.holding.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
         self.holder.store(site);
@@ -293,7 +296,7 @@ impl Core {
 
     /// Goes one deeper than `parent`, whose section is being polled on this thread, if that is the innermost and
     /// nobody is in line.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn try_nest(&self, parent: u32, site: &'static Site) -> bool {
         if self.top.load(Ordering::Acquire) != parent {
             return false;
@@ -363,7 +366,7 @@ impl Core {
     // ---- out ----
 
     /// The section at `depth` ends. `beneath`: its parent, of the same lock, is being polled on this thread.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn leave(&self, depth: u32, finished: bool, beneath: bool) {
         if self.top.load(Ordering::Acquire) == depth {
             if depth == 1 {
@@ -386,6 +389,7 @@ impl Core {
     }
 
     #[cold]
+    #[inline(never)]
     fn leave_slowly(&self, depth: u32, finished: bool) {
         let mut queue = self.queue();
         let mut word = self.top.load(Ordering::Acquire);
@@ -416,7 +420,7 @@ impl Core {
     }
 
     /// All sections have ended: the lock goes to the next in line, or becomes free.
-    #[inline]
+    #[inline(always)]
     fn release(&self) {
         if self.guard.load(Ordering::Acquire) != FREE
             && self.guard.compare_exchange(LENT, LENT_LAST, Ordering::AcqRel, Ordering::Acquire).is_ok()
@@ -426,7 +430,7 @@ impl Core {
         self.pass_on();
     }
 
-    #[inline]
+    #[inline(always)]
     fn pass_on(&self) {
         if self.attention.load(Ordering::Relaxed) & QUEUED != 0 {
             return self.hand_over();
@@ -441,6 +445,7 @@ impl Core {
 
     /// Gives the lock, which the caller has, to the next in line.
     #[cold]
+    #[inline(never)]
     fn hand_over(&self) {
         let mut queue = self.queue();
         match queue.pop_chain() {
@@ -471,7 +476,7 @@ impl Core {
     // ---- the state ----
 
     /// Lends the state to the section at `depth`; otherwise says where it is.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn lend(&self, depth: u32, place: &'static Location<'static>) -> Result<(), Lent> {
         if self.depth() != depth {
             return Err(Lent::Deeper(self.nested.load()));
@@ -486,7 +491,7 @@ impl Core {
     }
 
     /// The state guard is dropped.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn unlend(&self) {
         if self.guard.swap(FREE, Ordering::AcqRel) == LENT_LAST {
             self.pass_on();

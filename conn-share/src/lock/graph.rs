@@ -69,11 +69,16 @@ pub(crate) struct Registered {
 
 impl Registered {
     /// Enters the wait of the current chain, or says which cycle it would close. `None`: the chain holds nothing.
+    #[inline]
     pub(crate) fn enter(site: &'static Site, wanted: Wanted) -> Result<Option<Self>, Vec<Step>> {
+        if raw::is_bare() { Ok(None) } else { Self::enter_holding(site, wanted) }
+    }
+
+    fn enter_holding(site: &'static Site, wanted: Wanted) -> Result<Option<Self>, Vec<Step>> {
         let mut held = Vec::new();
         raw::chain(|frame| -> Option<()> {
-            frame.marked.set(true);
-            held.push(Held { lock: frame.key(), depth: frame.depth, site: frame.site });
+            frame.mark();
+            held.push(Held { lock: frame.key(), depth: frame.depth(), site: frame.site() });
             None
         });
         if held.is_empty() {
@@ -111,7 +116,7 @@ pub(crate) fn forget_section(core: &Core, depth: u32) {
 fn fingerprint() -> u64 {
     let mut sum = 0_u64;
     raw::chain(|frame| -> Option<()> {
-        sum = sum.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(frame.key() as u64 ^ u64::from(frame.depth));
+        sum = sum.wrapping_mul(0x9E37_79B9_7F4A_7C15).wrapping_add(frame.key() as u64 ^ u64::from(frame.depth()));
         None
     });
     sum

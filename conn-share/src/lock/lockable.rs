@@ -6,8 +6,7 @@ use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::outcome::{AsResult, OrElse};
-use super::raw::Locked;
+use super::raw::{Locked, Succeed};
 use super::section::Section;
 use super::site::Site;
 use super::{ConnLock, LockError};
@@ -47,21 +46,24 @@ pub trait LockableExt: Lockable {
     #[track_caller]
     fn exclusive<F: Future>(&self, future: F) -> impl Future<Output = Result<F::Output, LockError>> {
         let site = Site::of_section(Location::caller());
-        Locked::new(Section::new(self, site), AsResult, future)
+        locked(self, site, Err, Succeed(future))
     }
 }
 
 impl<L: Lockable + ?Sized> LockableExt for L {}
 
 /// Runs `body` under the lock of `this`; `or_else` makes an output from a lock error. What `#[locked]` expands to.
+///
+/// What comes back does not show its type, so that a type that is not `Lockable` is one error, here, and not another one
+/// at the `.await`.
 #[inline]
-pub fn locked<'a, L, M, F>(this: &'a L, site: &'static Site, or_else: M, body: F) -> Locked<'a, L, OrElse<M>, F>
+pub fn locked<L, M, F>(this: &L, site: &'static Site, or_else: M, body: F) -> impl Future<Output = F::Output>
 where
     L: Lockable + ?Sized,
     M: Fn(LockError) -> F::Output,
     F: Future,
 {
-    Locked::new(Section::new(this, site), OrElse(or_else), body)
+    Locked::new(Section::new(this, site), or_else, body)
 }
 
 /// Why `recover` failed.
@@ -75,6 +77,12 @@ pub enum RecoverError {
 }
 
 /// What a `recover` method may return: nothing, or a `Result<(), E>`.
+#[diagnostic::on_unimplemented(
+    message = "`recover` cannot return `{Self}`",
+    label = "returns `{Self}`",
+    note = "an async method for `#[lockable(recover = ..)]` takes `&self` and returns nothing, or a `Result<(), E>` where \
+            `E: Into<Box<dyn std::error::Error + Send + Sync>>`"
+)]
 pub trait IntoRecovery {
     /// As `Lockable::recover` returns it.
     fn into_recovery(self) -> Result<(), RecoverError>;
@@ -86,6 +94,7 @@ impl IntoRecovery for () {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<E: Into<Box<dyn StdError + Send + Sync>>> IntoRecovery for Result<(), E> {
     fn into_recovery(self) -> Result<(), RecoverError> {
         self.map_err(|error| RecoverError::Failed(error.into()))

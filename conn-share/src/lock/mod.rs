@@ -5,7 +5,6 @@ mod core;
 mod error;
 mod graph;
 mod lockable;
-mod outcome;
 mod queue;
 mod raw;
 mod returns;
@@ -24,4 +23,10 @@ pub mod private {
     pub use super::raw::Locked;
     pub use super::returns::{FromLockError, NotResult, Returns, ReturnsResult, no_lock};
     pub use super::site::Site;
+
+    /// What `#[locked]` brings into scope for the marks that it leaves.
+    #[cfg(feature = "macros")]
+    pub mod attributes {
+        pub use conn_share_macros::unlocked;
+    }
 }

@@ -9,17 +9,16 @@ use std::marker::{PhantomData, PhantomPinned};
 use std::mem::{ManuallyDrop, MaybeUninit};
 use std::pin::Pin;
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::task::{Context, Poll, ready};
 
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::task;
 
-use super::Lockable;
 use super::core::Core;
-use super::outcome::Outcome;
 use super::section::Section;
 use super::site::Site;
+use super::{LockError, Lockable};
 
 /// One section of the call chain that is being polled on this thread right now.
 ///
@@ -28,14 +27,18 @@ pub(crate) struct Frame {
     prev: *const Frame,
     core: *const Core,
     task: Option<task::Id>,
-    pub(crate) depth: u32,
-    pub(crate) site: &'static Site,
-    /// A wait under this section is in the table of waits; see `graph`.
-    pub(crate) marked: Cell<bool>,
+    depth: u32,
+    site: &'static Site,
+    marked: *const AtomicBool,
+}
+
+thread_local! {
+    static INNERMOST: Cell<*const Frame> = const { Cell::new(ptr::null()) };
 }
 
 impl Frame {
     /// Whether this is a section of `core`.
+    #[inline(always)]
     pub(crate) fn is_of(&self, core: &Core) -> bool {
         ptr::eq(self.core, core)
     }
@@ -44,35 +47,77 @@ impl Frame {
     pub(crate) fn key(&self) -> usize {
         self.core.addr()
     }
-}
 
-thread_local! {
-    static INNERMOST: Cell<*const Frame> = const { Cell::new(ptr::null()) };
-}
+    #[inline(always)]
+    pub(crate) fn depth(&self) -> u32 {
+        self.depth
+    }
 
-/// Takes the frame off again, also when the body panics.
-struct Pop(*const Frame);
+    pub(crate) fn site(&self) -> &'static Site {
+        self.site
+    }
 
-impl Drop for Pop {
-    fn drop(&mut self) {
-        INNERMOST.set(self.0);
+    /// A wait under this section is in the table of waits; see `graph`.
+    pub(crate) fn mark(&self) {
+        // SAFETY: the section that the frame was made for is borrowed by the poll that pushed the frame.
+        unsafe { &*self.marked }.store(true, Ordering::Relaxed);
     }
 }
 
-/// Runs `poll` with a section of `core` on top of this thread's stack. Also says whether the frame was marked, and
-/// whether the section's parent of the same lock lies directly beneath (the `bool`s, in this order).
-#[inline]
-pub(crate) fn within<R>(core: &Core, depth: u32, site: &'static Site, poll: impl FnOnce() -> R) -> (R, bool, bool) {
-    let prev = INNERMOST.get();
-    let frame = Frame { prev, core, task: task::try_id(), depth, site, marked: Cell::new(false) };
-    INNERMOST.set(&raw const frame);
-    let pop = Pop(prev);
-    let result = poll();
-    drop(pop);
-    // SAFETY: `prev` was the innermost frame when we came in; the polls that pushed it and those beneath it are still
-    // on this thread's stack below us, so it is alive.
-    let beneath = unsafe { prev.as_ref() }.is_some_and(|frame| frame.is_of(core) && frame.depth + 1 == depth);
-    (result, frame.marked.get(), beneath)
+/// A frame and what it points to.
+pub(crate) struct NewFrame<'a> {
+    frame: Frame,
+    _borrows: PhantomData<&'a Core>,
+}
+
+impl<'a> NewFrame<'a> {
+    /// A section of `core` about to be polled by the current task. `marked` is set by who waits under it.
+    #[inline(always)]
+    pub(crate) fn new(core: &'a Core, depth: u32, site: &'static Site, marked: &'a AtomicBool) -> Self {
+        let frame = Frame { prev: INNERMOST.get(), core, task: task::try_id(), depth, site, marked };
+        Self { frame, _borrows: PhantomData }
+    }
+
+    /// Whether the section's parent, of the same lock, lies directly beneath.
+    #[inline(always)]
+    pub(crate) fn is_on_its_parent(&self) -> bool {
+        let Frame { prev, core, depth, .. } = self.frame;
+        // SAFETY: `prev` is the innermost frame; the poll that pushed it is still on this thread's stack below us.
+        unsafe { prev.as_ref() }.is_some_and(|prev| ptr::eq(prev.core, core) && prev.depth + 1 == depth)
+    }
+
+    /// Runs `poll` with the frame on top of this thread's stack.
+    #[inline(always)]
+    pub(crate) fn run<R>(&self, poll: impl FnOnce() -> R) -> R {
+        let _on_stack = self.push();
+        poll()
+    }
+
+    /// Puts the frame on top of this thread's stack until the result is dropped, also by a panic. Private to this file,
+    /// where it can be seen that nobody leaks the result.
+    #[inline(always)]
+    fn push(&self) -> OnStack<'_> {
+        INNERMOST.set(&raw const self.frame);
+        OnStack { prev: self.frame.prev, _frame: PhantomData }
+    }
+}
+
+struct OnStack<'a> {
+    prev: *const Frame,
+    _frame: PhantomData<&'a Frame>,
+}
+
+impl Drop for OnStack<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        INNERMOST.set(self.prev);
+    }
+}
+
+/// Whether no section at all is being polled on this thread.
+#[inline(always)]
+pub(crate) fn is_bare() -> bool {
+    INNERMOST.get().is_null()
 }
 
 /// Visits the frames of the current call chain, innermost first, until `visit` returns `Some`.
@@ -80,15 +125,14 @@ pub(crate) fn within<R>(core: &Core, depth: u32, site: &'static Site, poll: impl
 /// A chain is what one task polls: the walk stops at the first frame of another task, so that a foreign task polled on
 /// this thread (by a `LocalSet`, or by a runtime of its own) does not pass for the section that polls it. Outside any
 /// task, in `block_on`, the task is `None`, which counts as one task like any other.
-#[inline]
+#[inline(always)]
 pub(crate) fn chain<R>(mut visit: impl FnMut(&Frame) -> Option<R>) -> Option<R> {
-    let innermost = INNERMOST.get();
-    if innermost.is_null() {
+    if is_bare() {
         return None;
     }
     let task = task::try_id();
-    let mut next = innermost;
-    // SAFETY: every pointer in the list was pushed by a `within` that has not returned (it pops on the way out, also
+    let mut next = INNERMOST.get();
+    // SAFETY: every pointer in the list was pushed by a `run` that has not returned (it pops on the way out, also
     // on a panic), further down this very thread's stack; so all frames are alive, and nobody has them mutably.
     while let Some(frame) = unsafe { next.as_ref() } {
         if frame.task != task {
@@ -121,7 +165,7 @@ impl Gate {
     }
 
     /// Takes the mutex if it is free.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn try_close(&self) -> bool {
         let Ok(guard) = self.mutex.try_lock() else { return false };
         // SAFETY: the guard points to `self.mutex`, next to its parking place, both inside an `Arc<Core>`, so they
@@ -138,7 +182,7 @@ impl Gate {
     /// # Safety
     ///
     /// The caller is the one who has the mutex: `try_close` returned `true` and nobody has called `open` since.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn open(&self) {
         // SAFETY: initialised by the `try_close` that the caller vouches for; read once, since the caller gives the
         // mutex up with this call.
@@ -154,7 +198,7 @@ impl<T: Sync> StaticSlot<T> {
         Self(AtomicPtr::new(ptr::null_mut()))
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn store(&self, value: &'static T) {
         self.0.store(ptr::from_ref(value).cast_mut(), Ordering::Release);
     }
@@ -189,7 +233,7 @@ impl<S> StateCell<S> {
     /// # Safety
     ///
     /// The caller holds the lock's state guard and lends the reference no longer than the guard.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn get(&self) -> *mut S {
         self.0.get()
     }
@@ -202,54 +246,81 @@ impl<S> StateCell<S> {
 #[must_use = "futures do nothing unless polled"]
 pub struct Locked<'a, L: Lockable + ?Sized, M, F> {
     section: Section<'a, L>,
-    outcome: M,
+    or_else: M,
     body: ManuallyDrop<F>,
     body_dropped: bool,
     _pinned: PhantomPinned,
 }
 
 impl<'a, L: Lockable + ?Sized, M, F> Locked<'a, L, M, F> {
-    #[inline]
-    pub(crate) fn new(section: Section<'a, L>, outcome: M, body: F) -> Self {
-        Self { section, outcome, body: ManuallyDrop::new(body), body_dropped: false, _pinned: PhantomPinned }
-    }
-
-    #[inline]
-    fn drop_body(&mut self) {
-        if !std::mem::replace(&mut self.body_dropped, true) {
-            // SAFETY: the flag was down, so the body is alive; it is up now, so nobody touches it again.
-            self.section.within(|| unsafe { ManuallyDrop::drop(&mut self.body) });
-        }
+    #[inline(always)]
+    pub(crate) fn new(section: Section<'a, L>, or_else: M, body: F) -> Self {
+        Self { section, or_else, body: ManuallyDrop::new(body), body_dropped: false, _pinned: PhantomPinned }
     }
 }
 
-impl<L: Lockable + ?Sized, M: Outcome<F::Output>, F: Future> Future for Locked<'_, L, M, F> {
-    type Output = M::Output;
+impl<L: Lockable + ?Sized, M: Fn(LockError) -> F::Output, F: Future> Locked<'_, L, M, F> {
+    // One variable from the body's poll to the return, so that large outputs are written once, to where they go.
+    #[inline(always)]
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<F::Output> {
+        assert!(!self.body_dropped, "a locked section was polled after it had ended");
+        let frame = self.section.frame();
+        let on_stack = frame.push();
+        // SAFETY: our only caller is pinned: the body is reached only through this pin and dropped in place, below or
+        // in `drop`; nothing moves it. `body_dropped` says that it is alive.
+        let output = unsafe { Pin::new_unchecked(&mut *self.body) }.poll(cx);
+        if output.is_ready() {
+            self.body_dropped = true;
+            // SAFETY: the flag was down; it is up now, so nobody touches the body again.
+            unsafe { ManuallyDrop::drop(&mut self.body) };
+        }
+        drop(on_stack);
+        if output.is_ready() {
+            self.section.end(true);
+        }
+        output
+    }
+}
 
-    #[inline]
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<M::Output> {
-        // SAFETY: the body is pinned with us: it is reached only through the pin made below and through `drop_body`,
-        // which drops it in place; nothing moves it. The other fields are not pinned.
+impl<L: Lockable + ?Sized, M: Fn(LockError) -> F::Output, F: Future> Future for Locked<'_, L, M, F> {
+    type Output = F::Output;
+
+    #[inline(always)]
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        // SAFETY: the body is the only field that is pinned, and `poll_body` keeps it in place.
         let this = unsafe { self.get_unchecked_mut() };
         if !this.section.is_in()
             && let Err(error) = ready!(this.section.poll_in(cx))
         {
-            return Poll::Ready(this.outcome.failed(error));
+            return Poll::Ready((this.or_else)(error));
         }
-        assert!(!this.body_dropped, "a locked section was polled after it had ended");
-        // SAFETY: as above; the body is alive.
-        let body = unsafe { Pin::new_unchecked(&mut *this.body) };
-        let output = ready!(this.section.within(|| body.poll(cx)));
-        this.drop_body();
-        this.section.end(true);
-        Poll::Ready(this.outcome.ran(output))
+        this.poll_body(cx)
     }
 }
 
 impl<L: Lockable + ?Sized, M, F> Drop for Locked<'_, L, M, F> {
-    #[inline]
+    #[inline(always)]
     fn drop(&mut self) {
-        self.drop_body(); // then the section's own drop ends it as cut off, unless it has ended
+        if std::mem::replace(&mut self.body_dropped, true) {
+            return;
+        }
+        let frame = self.section.is_in().then(|| self.section.frame());
+        let _on_stack = frame.as_ref().map(NewFrame::push);
+        // SAFETY: the flag was down, so the body is alive; it is up now, so nobody touches it again.
+        unsafe { ManuallyDrop::drop(&mut self.body) };
+        // The section's own drop comes next and ends it as cut off.
+    }
+}
+
+/// A future whose output is `Ok`.
+pub(crate) struct Succeed<F>(pub(crate) F);
+
+impl<F: Future> Future for Succeed<F> {
+    type Output = Result<F::Output, LockError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        // SAFETY: structural pinning of the only field; there is no `Drop` that could move it.
+        unsafe { self.map_unchecked_mut(|succeed| &mut succeed.0) }.poll(cx).map(Ok)
     }
 }
 

@@ -13,6 +13,14 @@ use super::site::Site;
 #[derive(Debug)]
 pub struct Returns<R>(PhantomData<fn() -> R>);
 
+impl<R> Clone for Returns<R> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R> Copy for Returns<R> {}
+
 impl<R> Returns<R> {
     /// A token for the type.
     #[allow(clippy::new_without_default)]

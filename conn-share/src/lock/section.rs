@@ -2,6 +2,8 @@
 //! running, leaving.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 
 use tokio::task::coop;
@@ -12,7 +14,7 @@ use super::error::{Deadlock, Holder, LockTimeout};
 use super::graph::{self, Registered, Wanted};
 use super::lockable::RecoverError;
 use super::queue::{Place, Ticket};
-use super::raw;
+use super::raw::{self, NewFrame};
 use super::site::Site;
 use super::{LockError, Lockable};
 
@@ -23,31 +25,31 @@ use super::{LockError, Lockable};
 pub(crate) struct Section<'a, L: Lockable + ?Sized> {
     this: &'a L,
     site: &'static Site,
-    stage: Stage,
     wait: Option<Box<Wait<'a>>>,
+    /// While in the queue.
+    ticket: Ticket,
+    /// Once in: how deep; as a waiting sibling: how deep its parent is.
+    depth: u32,
+    /// While in a line.
+    place: Place,
+    stage: Stage,
+    /// Once in: at the last poll the parent of the same lock lay directly beneath.
+    beneath: bool,
+    /// Once in: a wait that was polled in here is in the table of waits.
+    marked: AtomicBool,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Stage {
     Start,
     /// In the queue of chains.
-    Queued(Place, Ticket),
-    /// In the line of children of the section at this depth.
-    Sibling(Place, u32),
-    In(Inside),
+    Queued,
+    /// In the line of children of one section.
+    Sibling,
+    /// In, with a `recover` to run first.
+    Recovering,
+    In,
     Ended,
-}
-
-/// A section that is in.
-#[derive(Clone, Copy)]
-struct Inside {
-    depth: u32,
-    /// A `recover` runs first.
-    recovering: bool,
-    /// A wait that was polled in here is in the table of waits.
-    marked: bool,
-    /// At the last poll the parent of the same lock lay directly beneath.
-    beneath: bool,
 }
 
 /// What only some sections need.
@@ -64,115 +66,132 @@ type Recovery<'a> = Pin<Box<dyn Future<Output = Result<(), RecoverError>> + Send
 type Admission = Poll<Result<(), LockError>>;
 
 impl<'a, L: Lockable + ?Sized> Section<'a, L> {
-    #[inline]
+    #[inline(always)]
     pub(crate) fn new(this: &'a L, site: &'static Site) -> Self {
-        Self { this, site, stage: Stage::Start, wait: None }
+        Self {
+            this,
+            site,
+            wait: None,
+            ticket: 0,
+            depth: 0,
+            place: 0,
+            stage: Stage::Start,
+            beneath: false,
+            marked: AtomicBool::new(false),
+        }
     }
 
-    #[inline]
-    fn core(&self) -> &'a std::sync::Arc<Core> {
+    #[inline(always)]
+    fn core(&self) -> &'a Arc<Core> {
         self.this.conn_lock().core()
     }
 
     /// Whether the body may run.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn is_in(&self) -> bool {
-        matches!(self.stage, Stage::In(Inside { recovering: false, .. }))
+        self.stage == Stage::In
     }
 
     /// Goes in, or waits for it. After an error the section has ended.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn poll_in(&mut self, cx: &mut Context<'_>) -> Admission {
-        let Stage::Start = self.stage else { return self.poll_slowly(cx) };
+        if self.stage != Stage::Start {
+            return self.poll_slowly(cx);
+        }
         let core = self.core();
-        // What is had without waiting still costs budget, so that a loop over a free lock lets others run.
-        let budget = ready!(coop::poll_proceed(cx));
         match parent(core) {
-            None if core.try_enter_free(self.site) => {
+            None => {
+                // What is had without waiting still costs budget, so that a loop over a free lock lets others run.
+                let budget = ready!(coop::poll_proceed(cx));
+                if !core.try_enter_free(self.site) {
+                    drop(budget);
+                    return self.poll_slowly(cx);
+                }
                 budget.made_progress();
+                if core.needs_attention() {
+                    return self.admit_first(cx);
+                }
                 self.go_in(1);
-                if core.needs_attention() { self.admit(cx) } else { Poll::Ready(Ok(())) }
             }
-            Some(parent) if core.try_nest(parent, self.site) => {
-                budget.made_progress();
+            // A call inside a section costs what it does, as a call without a lock would.
+            Some(parent) => {
+                if !core.try_nest(parent, self.site) {
+                    return self.poll_slowly(cx);
+                }
                 self.go_in(parent + 1);
-                Poll::Ready(Ok(()))
-            }
-            _ => {
-                drop(budget);
-                self.poll_slowly(cx)
             }
         }
+        Poll::Ready(Ok(()))
     }
 
-    /// Polls something as a part of the section.
-    #[inline]
-    pub(crate) fn within<R>(&mut self, poll: impl FnOnce() -> R) -> R {
-        let Stage::In(inside) = &mut self.stage else { return poll() };
+    /// The frame to poll under, once the section is in.
+    #[inline(always)]
+    pub(crate) fn frame(&mut self) -> NewFrame<'_> {
         let core = self.this.conn_lock().core();
-        core.count_poll();
-        let (result, marked, beneath) = raw::within(core, inside.depth, self.site, poll);
-        inside.marked |= marked;
-        inside.beneath = beneath;
-        result
+        core.note_poll();
+        let frame = NewFrame::new(core, self.depth, self.site, &self.marked);
+        self.beneath = frame.is_on_its_parent();
+        frame
     }
 
     /// Leaves the section, or the line. `finished`: the body ran to its end.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn end(&mut self, finished: bool) {
-        let Stage::In(inside) = self.stage else { return self.leave_line() };
+        if self.stage != Stage::In {
+            return self.leave_line();
+        }
         self.stage = Stage::Ended;
         let core = self.core();
-        if inside.marked {
-            graph::forget_section(core, inside.depth);
+        if self.marked.load(Ordering::Relaxed) {
+            graph::forget_section(core, self.depth);
         }
-        core.leave(inside.depth, finished, inside.beneath);
+        core.leave(self.depth, finished, self.beneath);
     }
 
-    #[inline]
+    #[inline(always)]
     fn go_in(&mut self, depth: u32) {
-        self.stage = Stage::In(Inside { depth, recovering: false, marked: false, beneath: false });
+        self.depth = depth;
+        self.stage = Stage::In;
     }
 
     #[cold]
+    #[inline(never)]
     fn poll_slowly(&mut self, cx: &mut Context<'_>) -> Admission {
         loop {
             let core = self.core();
             match (self.stage, parent(core)) {
-                (Stage::In(_), _) => return self.poll_recovery(cx),
+                (Stage::Recovering, _) => return self.poll_recovery(cx),
+                (Stage::In, _) => return Poll::Ready(Ok(())),
                 (Stage::Ended, _) => panic!("a locked section was polled after it had ended"),
                 // The section that this was polled in first is not ours any more, or has a section of ours in it now.
-                (Stage::Queued(..), Some(_)) | (Stage::Sibling(..), None) => self.leave_line(),
-                (Stage::Sibling(_, depth), Some(parent)) if depth != parent => self.leave_line(),
-                (Stage::Sibling(place, _), Some(parent)) => {
-                    if core.nest_or_queue(parent, Some(place), self.site, cx.waker()).is_some() {
-                        return self.stay(cx, parent);
-                    }
-                    return self.went_in(parent + 1);
-                }
-                (Stage::Start, Some(parent)) => {
-                    if let Some(place) = core.nest_or_queue(parent, None, self.site, cx.waker()) {
-                        self.stage = Stage::Sibling(place, parent);
-                        return self.stay(cx, parent);
-                    }
-                    return self.went_in(parent + 1);
+                (Stage::Queued, Some(_)) | (Stage::Sibling, None) => self.leave_line(),
+                (Stage::Sibling, Some(parent)) if self.depth != parent => self.leave_line(),
+                (stage @ (Stage::Sibling | Stage::Start), Some(parent)) => {
+                    let place = (stage == Stage::Sibling).then_some(self.place);
+                    let Some(place) = core.nest_or_queue(parent, place, self.site, cx.waker()) else {
+                        self.wait = None;
+                        self.go_in(parent + 1);
+                        return Poll::Ready(Ok(()));
+                    };
+                    (self.stage, self.place, self.depth) = (Stage::Sibling, place, parent);
+                    return self.stay(cx, parent);
                 }
                 (Stage::Start, None) => match core.enter_or_queue(self.site, cx.waker()) {
                     Entry::Closed => return self.fail(LockError::Closed),
                     Entry::Entered => return self.admit_first(cx),
                     Entry::Queued(place, ticket) => {
-                        self.stage = Stage::Queued(place, ticket);
+                        (self.stage, self.place, self.ticket) = (Stage::Queued, place, ticket);
                         return self.stay(cx, 0);
                     }
                 },
-                (Stage::Queued(place, ticket), None) => {
-                    if core.claim(ticket, self.site) {
+                (Stage::Queued, None) => {
+                    if core.claim(self.ticket, self.site) {
                         return self.admit_first(cx);
                     }
                     if core.is_closed() {
                         return self.fail(LockError::Closed);
                     }
-                    if core.update_waker(place, ticket, cx.waker()) {
+                    if core.update_waker(self.place, self.ticket, cx.waker()) {
                         return self.stay(cx, 0);
                     }
                 }
@@ -209,15 +228,12 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
         Poll::Pending
     }
 
-    /// In as the outermost section, after a wait.
-    fn admit_first(&mut self, cx: &mut Context<'_>) -> Admission {
-        self.go_in(1);
-        self.admit(cx)
-    }
-
     /// In as the outermost section: is the instance fit for the body?
-    fn admit(&mut self, cx: &mut Context<'_>) -> Admission {
+    #[cold]
+    #[inline(never)]
+    fn admit_first(&mut self, cx: &mut Context<'_>) -> Admission {
         self.wait = None;
+        self.go_in(1);
         let core = self.core();
         if core.is_closed() {
             self.end(true);
@@ -226,12 +242,10 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
         if !core.is_interrupted() {
             return Poll::Ready(Ok(()));
         }
-        if let Stage::In(inside) = &mut self.stage {
-            inside.recovering = true;
-        }
         let this = self.this;
-        let recovery = self.within(|| this.recover());
+        let recovery = self.frame().run(|| this.recover());
         self.wait.get_or_insert_default().recovery = Some(recovery);
+        self.stage = Stage::Recovering;
         self.poll_recovery(cx)
     }
 
@@ -240,27 +254,25 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
         let Some(mut recovery) = self.wait.as_mut().and_then(|wait| wait.recovery.take()) else {
             panic!("a locked section was polled after its recovery had panicked");
         };
-        let recovered = self.within(|| {
-            let recovered = recovery.as_mut().poll(cx);
-            if recovered.is_pending() { Err(recovery) } else { Ok(recovered) }
+        let recovered = self.frame().run(|| match recovery.as_mut().poll(cx) {
+            Poll::Ready(recovered) => {
+                drop(recovery);
+                Ok(recovered)
+            }
+            Poll::Pending => Err(recovery),
         });
-        let recovered = match recovered {
-            Ok(recovered) => ready!(recovered),
+        match recovered {
             Err(recovery) => {
                 self.wait.get_or_insert_default().recovery = Some(recovery);
-                return Poll::Pending;
+                Poll::Pending
             }
-        };
-        self.wait = None;
-        match recovered {
-            Ok(()) => {
+            Ok(Ok(())) => {
                 self.core().set_interrupted(false);
-                if let Stage::In(inside) = &mut self.stage {
-                    inside.recovering = false;
-                }
+                self.stage = Stage::In;
                 Poll::Ready(Ok(()))
             }
-            Err(error) => {
+            Ok(Err(error)) => {
+                self.stage = Stage::In;
                 self.end(true); // the mark stays all the same: only a recovery clears it
                 Poll::Ready(Err(match error {
                     RecoverError::Unsupported => LockError::Interrupted,
@@ -270,43 +282,54 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
         }
     }
 
-    fn went_in(&mut self, depth: u32) -> Admission {
-        self.wait = None;
-        self.go_in(depth);
-        Poll::Ready(Ok(()))
-    }
-
     fn fail(&mut self, error: LockError) -> Admission {
         self.leave_line();
         self.stage = Stage::Ended;
         Poll::Ready(Err(error))
     }
 
+    /// Gives up whatever place the section has in a line.
+    #[cold]
+    #[inline(never)]
     fn leave_line(&mut self) {
         if let Some(wait) = &mut self.wait {
             wait.registered = None;
         }
         match self.stage {
-            Stage::Queued(place, ticket) => self.core().leave_queue(place, ticket),
-            Stage::Sibling(place, _) => self.core().leave_siblings(place),
-            Stage::Start | Stage::In(_) | Stage::Ended => return,
+            Stage::Queued => self.core().leave_queue(self.place, self.ticket),
+            Stage::Sibling => self.core().leave_siblings(self.place),
+            Stage::Start | Stage::Recovering | Stage::In | Stage::Ended => return,
         }
         self.stage = Stage::Start;
     }
-}
 
-impl<L: Lockable + ?Sized> Drop for Section<'_, L> {
-    #[inline]
-    fn drop(&mut self) {
-        if let Some(recovery) = self.wait.as_mut().and_then(|wait| wait.recovery.take()) {
-            self.within(|| drop(recovery));
+    #[cold]
+    #[inline(never)]
+    fn drop_before_body(&mut self) {
+        if self.stage != Stage::Recovering {
+            return self.leave_line();
         }
+        if let Some(recovery) = self.wait.as_mut().and_then(|wait| wait.recovery.take()) {
+            self.frame().run(|| drop(recovery));
+        }
+        self.stage = Stage::In;
         self.end(false);
     }
 }
 
+impl<L: Lockable + ?Sized> Drop for Section<'_, L> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        match self.stage {
+            Stage::Ended => {}
+            Stage::In => self.end(false),
+            Stage::Start | Stage::Queued | Stage::Sibling | Stage::Recovering => self.drop_before_body(),
+        }
+    }
+}
+
 /// The depth of the current chain's innermost section of this lock.
-#[inline]
+#[inline(always)]
 fn parent(core: &Core) -> Option<u32> {
-    raw::chain(|frame| frame.is_of(core).then_some(frame.depth))
+    raw::chain(|frame| frame.is_of(core).then_some(frame.depth()))
 }

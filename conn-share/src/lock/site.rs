@@ -36,7 +36,8 @@ impl Site {
 
     /// The site of a call of `exclusive`. There are as many as such calls in the program's text.
     pub(crate) fn of_section(place: &'static Location<'static>) -> &'static Self {
-        static SITES: LazyLock<Mutex<HashMap<(&'static str, u32, u32), &'static Site>>> = LazyLock::new(Mutex::default);
+        type Sites = HashMap<(&'static str, u32, u32), &'static Site>;
+        static SITES: LazyLock<Mutex<Sites>> = LazyLock::new(Mutex::default);
         let mut sites = SITES.lock().unwrap_or_else(PoisonError::into_inner);
         sites
             .entry((place.file(), place.line(), place.column()))
