@@ -318,6 +318,11 @@ impl Exchange {
         line.strip_suffix(prompt).filter(|output| !output.is_empty())
     }
 
+    /// Nobody's command is at stake.
+    pub(crate) fn is_step(&self) -> bool {
+        self.goal == Goal::Step
+    }
+
     /// The last line, to tell people what a device waits with.
     pub(crate) fn last_line(&self) -> String {
         self.screen.last_line().unwrap_or_default()
@@ -334,7 +339,9 @@ impl Exchange {
             text.push_str(output);
             prompt = self.known.prompt.clone();
         }
-        if !self.echoed && let Some(start) = after_echo(&text, &self.known.prompt, &self.command) {
+        if !self.echoed
+            && let Some(start) = after_echo(&text, &self.known.prompt, &self.command)
+        {
             text.drain(..start);
         }
         for probe in &self.spent {
@@ -349,7 +356,8 @@ impl Exchange {
         if self.command.is_empty() && self.goal == Goal::Answer {
             // The line on which nothing was typed; where it shows twice, one line end was taken for two.
             doubled = text.lines().filter(|line| *line == prompt).count() > 1;
-            let typed = text.lines().next().filter(|line| line.trim_end() == self.known.prompt.trim_end()).map(str::len);
+            let typed =
+                text.lines().next().filter(|line| line.trim_end() == self.known.prompt.trim_end()).map(str::len);
             if let Some(length) = typed {
                 text.drain(..text.len().min(length + 1));
             }

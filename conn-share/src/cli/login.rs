@@ -239,7 +239,9 @@ fn question(line: &str) -> Option<Asked> {
     let line = line.trim_end().to_lowercase();
     if line.ends_with("password:") || line.ends_with("passcode:") {
         Some(Asked::Password)
-    } else if !line.starts_with("last ") && ["username:", "login:", "user name:", "user:"].iter().any(|end| line.ends_with(end)) {
+    } else if !line.starts_with("last ")
+        && ["username:", "login:", "user name:", "user:"].iter().any(|end| line.ends_with(end))
+    {
         Some(Asked::Username)
     } else {
         None

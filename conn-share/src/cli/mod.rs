@@ -35,7 +35,6 @@ pub use interaction::Interaction;
 pub(crate) use known::Known;
 pub(crate) use login::{Asked, Login, LoginStep, Rejected};
 pub use platform::{Platform, Proof};
-pub(crate) use screen::Overflow;
 
 /// How long a prompt must stand before it counts, with a device that can prove nothing: longer than most pauses inside
 /// one output.

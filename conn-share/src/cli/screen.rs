@@ -100,7 +100,9 @@ impl Screen {
     /// nothing of a line too long to be read by people.
     pub(crate) fn last_line(&self) -> Option<String> {
         const LONGEST: usize = 4096;
-        (self.escape == Escape::Text && !self.returned && self.line.len() <= LONGEST).then(|| self.line.up_to_cursor()).flatten()
+        (self.escape == Escape::Text && !self.returned && self.line.len() <= LONGEST)
+            .then(|| self.line.up_to_cursor())
+            .flatten()
     }
 
     /// Whether the line in the making is `line`, with the cursor behind it.

@@ -268,7 +268,8 @@ impl Platform {
                     Some(at) => &rest[..at],
                     None => return false,
                 };
-                mode.marker.is_empty() && !rest.is_empty() && !rest.contains(['(', ' ']) || !mode.marker.is_empty() && !name.is_empty()
+                mode.marker.is_empty() && !rest.is_empty() && !rest.contains(['(', ' '])
+                    || !mode.marker.is_empty() && !name.is_empty()
             })
         };
         let special = |mode: &&Mode| (mode.marker.len(), mode.tail.len());
