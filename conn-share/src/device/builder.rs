@@ -204,6 +204,7 @@ impl DeviceBuilder {
             paths: self.paths,
             default_via: self.default_via,
             options: self.options,
+            disconnect_timeout: self.disconnect_timeout,
             limits: Arc::new(Limits::new(self.max_sessions, self.logins_at_once, self.logins_per_minute)),
         };
         Ok(Device::new(description, self.classes, connections))
