@@ -101,16 +101,19 @@ impl<C: ConnectionClass> Connector for Workers<C> {
     }
 }
 
+/// A worker, as soon as it is this caller's turn.
+type Lending<'a> = Pin<Box<dyn Future<Output = Result<Arc<dyn Connection>>> + Send + 'a>>;
+
 /// A pool, whatever its class.
 pub(super) trait Lend: Send + Sync {
-    fn lend(&self) -> Pin<Box<dyn Future<Output = Result<Arc<dyn Connection>>> + Send + '_>>;
+    fn lend(&self) -> Lending<'_>;
     fn status(&self) -> Status;
     fn is_closed(&self) -> bool;
     fn resize(&self, size: usize);
 }
 
 impl<C: ConnectionClass> Lend for AsyncPool<Session<C>> {
-    fn lend(&self) -> Pin<Box<dyn Future<Output = Result<Arc<dyn Connection>>> + Send + '_>> {
+    fn lend(&self) -> Lending<'_> {
         Box::pin(async {
             let worker: Arc<dyn Connection> = Arc::new(Worker(self.get().await?));
             Ok(worker)
