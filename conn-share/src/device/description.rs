@@ -117,10 +117,13 @@ impl Description {
     }
 }
 
-/// The platform that understands `os`, a name of ours or one that pyATS uses.
+/// The platform that understands `os`: a name of ours, or one of those that pyATS uses. What has no platform of its own
+/// here is `generic`, which learns the prompt.
 fn platform_of(os: &str) -> String {
     match os {
         "ios" | "iosxe" => "cisco_ios".into(),
+        "aireos" | "apic" | "asa" | "cheetah" | "dnac" | "eos" | "ftd" | "fxos" | "gaia" | "hvrp" | "iosxr"
+        | "ironware" | "junos" | "nxos" | "sdwan" | "sonic" | "sros" | "viptela" | "vyos" => "generic".into(),
         os => os.into(),
     }
 }

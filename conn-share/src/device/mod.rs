@@ -202,7 +202,7 @@ impl Device {
     ///     .exclusive(|connection| async move {
     ///         let before = connection.execute("show clock").await?;
     ///         let after = connection.execute("show clock").await?;
-    ///         conn_share::Result::Ok((before, after))
+    ///         Ok::<_, conn_share::Error>((before, after))
     ///     })
     ///     .await??;
     /// # Ok(()) }

@@ -15,10 +15,7 @@ use crate::{
 };
 
 use super::entry::{CONNECT_TIMEOUT, Link, Plan};
-use super::session::Session;
-
-/// What a session's own deadline gets ahead of the pool's: its error says more.
-const HEAD_START: Duration = Duration::from_secs(1);
+use super::session::{GRACE, Session};
 
 /// How long a pool takes a refused login as the answer for all its workers: a wrong password tried by each of them, and
 /// again, would lock the account out.
@@ -31,7 +28,7 @@ pub(super) async fn open_pool<C: ConnectionClass>(plan: Arc<Plan>, size: usize) 
     let options = &plan.options;
     let mut builder = AsyncPool::builder(Workers::<C>::new(plan.clone()))
         .size(size)
-        .connect_timeout(options.connect_timeout.unwrap_or(CONNECT_TIMEOUT).saturating_add(HEAD_START))
+        .connect_timeout(options.connect_timeout.unwrap_or(CONNECT_TIMEOUT).saturating_add(2 * GRACE))
         .close_timeout(plan.disconnect_timeout.saturating_sub(plan.disconnect_timeout / 10));
     if let Some(limit) = options.pool_timeout {
         builder = builder.timeout(limit);

@@ -7,3 +7,4 @@ pub(super) mod fake;
 mod pcall;
 mod pools;
 mod sections;
+mod shapes;
