@@ -26,8 +26,8 @@ pub use conn_share_macros::{Lockable, locked, unlocked};
 pub use connection::{BoxedSection, Connection, ConnectionClass, Credential, Reply, Target};
 #[cfg(feature = "_talking")]
 pub use device::{
-    Classes, ConnectOptions, ConnectionManager, Device, DeviceBuilder, Path, Pcall, PcallFuture, Progress, Session,
-    Unfinished, pcall,
+    Classes, ConnectOptions, ConnectionManager, Device, DeviceBuilder, DevicePool, Path, Pcall, PcallFuture, Progress,
+    Session, Unfinished, pcall,
 };
 #[cfg(feature = "testbed")]
 pub use device::{Testbed, UnknownKey};

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::{Credential, Error, ErrorKind, Result, Secret, Target};
 
@@ -19,6 +20,7 @@ pub(super) struct Description {
     pub(super) paths: BTreeMap<String, Path>,
     pub(super) default_via: Option<String>,
     pub(super) options: ConnectOptions,
+    pub(super) disconnect_timeout: Duration,
     pub(super) limits: Arc<Limits>,
 }
 
@@ -58,7 +60,14 @@ impl Description {
         self.check_pool(&options)?;
         let name = format!("{} via {via}", self.name);
         let target = self.target(path, &options, name.clone())?;
-        Ok(Plan { alias, name, target, options, limits: self.limits.clone() })
+        Ok(Plan {
+            alias,
+            name,
+            target,
+            options,
+            disconnect_timeout: self.disconnect_timeout,
+            limits: self.limits.clone(),
+        })
     }
 
     fn check_pool(&self, options: &ConnectOptions) -> Result<()> {

@@ -17,7 +17,7 @@ async fn never_more_sessions_or_logins_than_allowed_under_load() {
                 for round in 0..10 {
                     let alias = format!("{}", (n + round) % 9);
                     let options = ConnectOptions::via("a").alias(&alias);
-                    if n % 4 == 0 {
+                    if n.is_multiple_of(4) {
                         // Given up at some point.
                         super::fake::poll_times(device.connect::<Fake>(options), n % 7).await;
                     } else {
@@ -72,7 +72,7 @@ async fn a_session_counts_from_connect_to_disconnect_of_the_object_itself() {
 fn a_pool_larger_than_the_budget_is_a_mistake() {
     let device = device("nowhere").max_sessions(3).build().expect("valid");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let connect = |options| runtime.block_on(device.connect::<Fake>(options)).err().expect("a mistake").to_string();
+    let connect = |options| runtime.block_on(device.connect::<Fake>(options)).expect_err("a mistake").to_string();
     assert_eq!(
         connect(ConnectOptions::via("a").pool_size(4)),
         "r1: a pool of 4 workers does not fit into max_sessions, which is 3"

@@ -5,4 +5,5 @@ mod budget;
 mod cancel;
 pub(super) mod fake;
 mod pcall;
+mod pools;
 mod sections;
