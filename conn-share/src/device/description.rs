@@ -86,6 +86,7 @@ impl Description {
         target.platform = self.os.as_deref().map(platform_of);
         target.connect_timeout = options.connect_timeout;
         target.command_timeout = options.command_timeout;
+        target.host_keys = options.host_keys.clone().unwrap_or_default();
         target.arguments = options.arguments.clone();
         if !path.proxy.is_empty() {
             target.arguments.insert("proxy".into(), path.proxy.join(","));
