@@ -53,7 +53,7 @@ pub(super) fn plan(method: &Method) -> Result<Plan> {
     };
     if !is_reference(receiver) {
         let text = format!("a worker can be lent by reference only: take `&self`, {WAYS_OUT}");
-        return Err(Error::new_spanned(receiver, text));
+        return default_or(method, Error::new_spanned(receiver, text));
     }
     if let Some(this) = mentions_self(sig) {
         return Err(Error::new_spanned(

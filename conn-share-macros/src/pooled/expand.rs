@@ -3,10 +3,7 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{
-    Error, FnArg, GenericParam, ItemTrait, Pat, ReceiverKind, Result, Signature, TraitItem, Type,
-    parse_quote,
-};
+use syn::{Error, FnArg, GenericParam, ItemTrait, Pat, ReceiverKind, Result, Signature, TraitItem, Type, parse_quote};
 
 use super::check::{How, Plan, plan};
 use super::options::Options;
@@ -111,7 +108,7 @@ impl<'a> Pool<'a> {
                 };
                 for argument in &mut sig.inputs {
                     if let FnArg::Typed(argument) = argument {
-                        argument.pat = Box::new(parse_quote!(_));
+                        *argument.pat = parse_quote!(_);
                     }
                 }
                 body
@@ -216,7 +213,7 @@ fn named_arguments(sig: &Signature) -> (Signature, Vec<Ident>) {
             Pat::Ident(pattern) if pattern.subpat.is_none() => pattern.ident.clone(),
             _ => format_ident!("argument_{}", names.len(), span = Span::mixed_site()),
         };
-        argument.pat = Box::new(parse_quote!(#name));
+        *argument.pat = parse_quote!(#name);
         names.push(name);
     }
     (sig, names)

@@ -12,7 +12,7 @@ pub fn no_worker<R: FromPoolError>(error: PoolError) -> R {
 
 /// Holds for a `Result` whose error is `From<PoolError>`: what a method must return to be called on a pool.
 #[diagnostic::on_unimplemented(
-    message = "a pool without a free worker cannot be told by `{Self}`",
+    message = "`{Self}` cannot say that no worker was free",
     label = "not a `Result` whose error is `From<conn_share::PoolError>`",
     note = "return `Result<T, E>` and write `impl From<conn_share::PoolError> for E`, or return `conn_share::Error`, \
             `std::io::Error` or `Box<dyn std::error::Error + Send + Sync>`, which have it",
