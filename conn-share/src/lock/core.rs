@@ -242,9 +242,11 @@ impl Core {
         }
         // The holder left between our first attempt and the queueing, without seeing us.
         if queue.is_first_chain(place) {
-            queue.remove_chain(place);
+            let waker = queue.remove_chain(place);
             self.note_queue(&queue);
             self.begin(site);
+            drop(queue);
+            drop(waker);
             return Entry::Entered;
         }
         drop(queue);
@@ -282,8 +284,11 @@ impl Core {
             self.hand_over();
             return;
         }
-        queue.remove_chain(place);
+        let waker = queue.remove_chain(place);
         self.note_queue(&queue);
+        // A waker may own its task, and that another waiter of this lock: not under the mutex.
+        drop(queue);
+        drop(waker);
     }
 
     /// The caller has the gate and is the outermost section now.
@@ -322,11 +327,11 @@ impl Core {
         loop {
             let word = self.top.load(Ordering::Acquire);
             if word & DEPTH == parent && queue.is_first_sibling(place, parent) {
-                if let Some(place) = place {
-                    queue.remove_sibling(place);
-                }
+                let waker = place.and_then(|place| queue.remove_sibling(place));
                 // With the innermost section being polled here and the queue locked, nobody else moves `top`.
                 self.top.store((parent + 1) | flags(&queue), Ordering::Release);
+                drop(queue);
+                drop(waker);
                 return None;
             }
             // A sibling on another thread may leave without a look at the queue until the flag stands.
@@ -335,22 +340,23 @@ impl Core {
             {
                 continue;
             }
-            return Some(match place {
-                Some(place) => {
-                    queue.update_waker(place, waker);
-                    place
-                }
-                None => queue.push_sibling(waker.clone(), site, watchdog::watch(self), parent),
-            });
+            let Some(place) = place else {
+                return Some(queue.push_sibling(waker.clone(), site, watchdog::watch(self), parent));
+            };
+            let old = queue.stay_sibling(place, waker, parent);
+            drop(queue);
+            drop(old);
+            return Some(place);
         }
     }
 
     /// A waiting sibling gives up; its turn, if it had come, passes on.
     pub(crate) fn leave_siblings(&self, place: Place) {
         let mut queue = self.queue();
-        queue.remove_sibling(place);
+        let waker = queue.remove_sibling(place);
         let wakers = queue.siblings_to_wake(self.depth());
         drop(queue);
+        drop(waker);
         wakers.into_iter().for_each(Waker::wake);
     }
 
@@ -359,7 +365,9 @@ impl Core {
         if self.granted.load(Ordering::Acquire) == ticket {
             return false;
         }
-        queue.update_waker(place, waker);
+        let old = queue.update_waker(place, waker);
+        drop(queue);
+        drop(old);
         true
     }
 
@@ -397,10 +405,10 @@ impl Core {
             // A child lives on, perhaps on another thread that leaves without a look at the queue until the flag stands.
             match self.top.compare_exchange(word, word | ORPHANS, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => {
-                    queue.orphan(depth);
-                    if depth == 1 && !finished {
+                    if !finished && queue.is_outermost(depth) {
                         self.set_interrupted(true);
                     }
+                    queue.orphan(depth);
                     return;
                 }
                 Err(now) => word = now,
@@ -410,8 +418,9 @@ impl Core {
         if living == 0 && !finished {
             self.set_interrupted(true);
         }
-        self.top.store(living | flags(&queue), Ordering::Release);
         let wakers = queue.siblings_to_wake(living);
+        queue.dismiss_strays(living);
+        self.top.store(living | flags(&queue), Ordering::Release);
         drop(queue);
         wakers.into_iter().for_each(Waker::wake);
         if living == 0 {
