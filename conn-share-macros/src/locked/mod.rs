@@ -7,6 +7,8 @@ mod check;
 mod expand;
 mod options;
 mod parse;
+#[cfg(test)]
+mod tests;
 mod time;
 
 use proc_macro2::TokenStream;
