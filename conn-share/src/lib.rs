@@ -20,13 +20,29 @@ pub mod sim;
 #[cfg(feature = "_talking")]
 mod transport;
 
+#[cfg(feature = "macros")]
+pub use conn_share_macros::{Lockable, locked, unlocked};
 #[cfg(feature = "_talking")]
-pub use connection::{Connection, ConnectionClass, Credential, Reply, Target};
+pub use connection::{BoxedSection, Connection, ConnectionClass, Credential, Reply, Target};
+#[cfg(feature = "_talking")]
+pub use device::{
+    Classes, ConnectOptions, ConnectionManager, Device, DeviceBuilder, Path, Pcall, PcallFuture, Progress, Session,
+    Unfinished, pcall,
+};
+#[cfg(feature = "testbed")]
+pub use device::{Testbed, UnknownKey};
 #[cfg(feature = "_talking")]
 pub use error::{Error, ErrorKind, Result};
 #[doc(hidden)]
 pub use lock::private as __private;
-pub use lock::{ConnLock, LockError, Lockable, LockableExt, RecoverError, StateGuard};
-pub use pool::PoolError;
+pub use lock::{
+    ConnLock, Deadlock, Holder, LockError, LockTimeout, Lockable, LockableExt, RecoverError, StateError, StateGuard,
+};
+pub use pool::{
+    AsyncPool, ConnectFailure, Connector, Counters, Drained, Holder as WorkerHolder, PoolBuilder, PoolError, PoolPhase,
+    PoolTimeout, StartPolicy, Status, WorkerGuard,
+};
 #[cfg(feature = "_talking")]
 pub use secret::Secret;
+#[cfg(feature = "_talking")]
+pub use transport::HostKeys;

@@ -1,0 +1,8 @@
+//! The roof against a network that the tests hold in their hands.
+
+mod aliases;
+mod budget;
+mod cancel;
+pub(super) mod fake;
+mod pcall;
+mod sections;
