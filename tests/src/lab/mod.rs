@@ -199,7 +199,8 @@ impl Lab {
     /// How many sessions wait for this daemon to take up what they asked, by the queues of its socket. Of use while
     /// it is held.
     pub fn unanswered(&self, daemon: Daemon) -> Result<usize, Failure> {
-        record::queues(&self.dir().join(format!("r1/{}.vty", daemon.name())))
+        let sockets = self.cage.run(record::LIST_SOCKETS)?;
+        Ok(record::queues(&sockets, &self.dir().join(format!("r1/{}.vty", daemon.name()))))
     }
 
     /// What `sshd` wrote: who came, by which way, and who left.

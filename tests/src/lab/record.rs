@@ -1,9 +1,6 @@
 //! What the daemons say about who asked them what.
 
 use std::path::Path;
-use std::process::Command;
-
-use crate::Failure;
 
 /// A command that a daemon took up.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,24 +31,37 @@ fn parse_line(line: &str) -> Option<Asked> {
     })
 }
 
-/// How many connections to the socket at `path` its server has not accepted, or has bytes from that it has not read.
-pub(super) fn queues(path: &Path) -> Result<usize, Failure> {
-    let done = Command::new("ss").args(["-x", "-a", "-H"]).output();
-    let done = done.map_err(|error| format!("cannot run ss (package iproute2): {error}"))?;
+/// Lists the unix sockets of both sides: those that have been accepted count as the client's, in the machine's
+/// network; the one that listens is the daemon's.
+pub(super) const LIST_SOCKETS: &str = "ss -x -H; ip netns exec r1 ss -x -l -H";
+
+/// How many connections to the socket at `path` its server has not accepted, or has bytes from that it has not read,
+/// by what [`LIST_SOCKETS`] prints.
+pub(super) fn queues(sockets: &str, path: &Path) -> usize {
     let path = path.display().to_string();
     // `u_str ESTAB BYTES 0 PATH NODE * NODE`, and `u_str LISTEN CONNECTIONS LIMIT PATH NODE * 0`
-    let sockets = String::from_utf8_lossy(&done.stdout).into_owned();
     let waiting = sockets.lines().map(|socket| match socket.split_whitespace().collect::<Vec<_>>()[..] {
         [_, "ESTAB", bytes, _, at, ..] if at == path => usize::from(bytes != "0"),
         [_, "LISTEN", connections, _, at, ..] if at == path => connections.parse().unwrap_or(0),
         _ => 0,
     });
-    Ok(waiting.sum())
+    waiting.sum()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn counts_who_waits_at_one_socket() {
+        let sockets = "\
+u_str ESTAB 14 0 /tmp/x/r1/bgpd.vty 12 * 13
+u_str ESTAB 0 0 /tmp/x/r1/bgpd.vty 14 * 15
+u_str ESTAB 7 0 /tmp/x/r1/zebra.vty 16 * 17
+u_str LISTEN 2 128 /tmp/x/r1/bgpd.vty 11 * 0
+";
+        assert_eq!(queues(sockets, Path::new("/tmp/x/r1/bgpd.vty")), 3);
+    }
 
     #[test]
     fn reads_commands_of_shells_and_of_the_line() {
