@@ -1,7 +1,11 @@
 //! What `#[locked]` and `ConnLock` promise.
 
+mod cancel;
+mod deadlock;
 mod fifo;
+mod interruption;
 mod line;
+mod random;
 mod reentry;
 mod sections;
 mod siblings;
