@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
+use super::graph;
 use super::queue::{Granted, Place, Queue, Seen, Ticket};
 use super::raw::{Gate, StaticSlot};
 use super::site::Site;
@@ -505,6 +506,12 @@ impl Core {
         if self.guard.swap(FREE, Ordering::AcqRel) == LENT_LAST {
             self.pass_on();
         }
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        graph::forget_lock(self);
     }
 }
 
