@@ -181,9 +181,18 @@ impl Core {
         self.holder.load()
     }
 
+    /// The nested section that went in last, if one has since the lock is there.
+    pub(crate) fn nested(&self) -> Option<&'static Site> {
+        self.nested.load()
+    }
+
     /// The holder, and for how long at least it has been that.
     pub(crate) fn holder_since(&self) -> Option<(&'static Site, Duration)> {
-        let mut queue = self.queue();
+        self.holder_seen(&mut self.queue())
+    }
+
+    /// The same, with the queue at hand.
+    pub(crate) fn holder_seen(&self, queue: &mut Queue) -> Option<(&'static Site, Duration)> {
         let site = self.holder()?;
         let holding = self.holding();
         if queue.seen.holding != holding {
