@@ -29,6 +29,8 @@ pub use device::{
     Classes, ConnectOptions, ConnectionManager, Device, DeviceBuilder, Path, Pcall, PcallFuture, Progress, Session,
     Unfinished, pcall,
 };
+#[cfg(feature = "testbed")]
+pub use device::{Testbed, UnknownKey};
 #[cfg(feature = "_talking")]
 pub use error::{Error, ErrorKind, Result};
 #[doc(hidden)]
@@ -36,7 +38,10 @@ pub use lock::private as __private;
 pub use lock::{
     ConnLock, Deadlock, Holder, LockError, LockTimeout, Lockable, LockableExt, RecoverError, StateError, StateGuard,
 };
-pub use pool::PoolError;
+pub use pool::{
+    AsyncPool, ConnectFailure, Connector, Counters, Drained, Holder as WorkerHolder, PoolBuilder, PoolError, PoolPhase,
+    PoolTimeout, StartPolicy, Status, WorkerGuard,
+};
 #[cfg(feature = "_talking")]
 pub use secret::Secret;
 #[cfg(feature = "_talking")]

@@ -143,7 +143,7 @@ impl Container {
         let unlocked =
             self.members.iter().any(|member| matches!(member, Member::Method(method) if method.is_unlocked()));
         let unlocked = unlocked.then(|| {
-            let private = options.private();
+            let private = options.private(Span::call_site());
             quote!(#[allow(unused_imports)] use #private::attributes::*;)
         });
         quote!(#unlocked #header #braces)

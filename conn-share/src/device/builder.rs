@@ -24,7 +24,7 @@ pub struct DeviceBuilder {
     name: String,
     os: Option<String>,
     platform: Option<String>,
-    credentials: BTreeMap<String, Credential>,
+    credentials: BTreeMap<String, Result<Credential>>,
     paths: BTreeMap<String, Path>,
     default_via: Option<String>,
     default_alias: Option<String>,
@@ -88,7 +88,14 @@ impl DeviceBuilder {
     /// A login by name: `default` is used unless [`ConnectOptions::credential`] names another; the password of
     /// `enable` is the secret for that.
     pub fn credential(mut self, name: impl Into<String>, credential: Credential) -> Self {
-        self.credentials.insert(name.into(), credential);
+        self.credentials.insert(name.into(), Ok(credential));
+        self
+    }
+
+    /// A login that may not be to be had: an error for those who need it.
+    #[cfg(feature = "testbed")]
+    pub(super) fn credential_if(mut self, name: String, credential: Result<Credential>) -> Self {
+        self.credentials.insert(name, credential);
         self
     }
 
@@ -99,6 +106,13 @@ impl DeviceBuilder {
             self.mistake(format!("path {via:?} has no host"));
         }
         self.paths.insert(via, path);
+        self
+    }
+
+    /// A path that may have a problem: an error for those who take it.
+    #[cfg(feature = "testbed")]
+    pub(super) fn path_as_read(mut self, via: &str, path: Path) -> Self {
+        self.paths.insert(via.to_owned(), path);
         self
     }
 

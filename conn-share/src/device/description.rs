@@ -14,7 +14,8 @@ pub(super) struct Description {
     pub(super) name: String,
     pub(super) os: Option<String>,
     pub(super) platform: Option<String>,
-    pub(super) credentials: BTreeMap<String, Credential>,
+    /// One that is not to be had is an error for those who need it.
+    pub(super) credentials: BTreeMap<String, Result<Credential>>,
     pub(super) paths: BTreeMap<String, Path>,
     pub(super) default_via: Option<String>,
     pub(super) options: ConnectOptions,
@@ -45,6 +46,9 @@ impl Description {
     /// Settles every option: call, path, device, and for what none of them sets the class and its platform decide.
     pub(super) fn plan(&self, call: ConnectOptions) -> Result<Plan> {
         let (via, path) = self.path(&call)?;
+        if let Some(problem) = &path.problem {
+            return Err(problem.clone().with_device(format!("{} via {via}", self.name)));
+        }
         let alias = call.alias.clone().or_else(|| path.options.alias.clone()).unwrap_or_else(|| via.to_owned());
         let mut options = ConnectOptions { via: None, alias: None, ..call.clone() }
             .over(&ConnectOptions { via: None, ..path.options.clone() })
@@ -77,20 +81,21 @@ impl Description {
         if !path.proxy.is_empty() {
             target.arguments.insert("proxy".into(), path.proxy.join(","));
         }
-        target.enable = self.enable(path);
+        target.enable = self.enable(path)?;
         target.credential = match &options.credential {
-            Some(named) => self.credential(path, named).cloned().ok_or_else(|| self.no_credential(named))?,
-            None => self.credential(path, "default").cloned().unwrap_or_default(),
+            Some(named) => self.credential(path, named)?.ok_or_else(|| self.no_credential(named))?,
+            None => self.credential(path, "default")?.unwrap_or_default(),
         };
         Ok(target)
     }
 
-    fn credential<'a>(&'a self, path: &'a Path, name: &str) -> Option<&'a Credential> {
-        path.credentials.get(name).or_else(|| self.credentials.get(name))
+    fn credential(&self, path: &Path, name: &str) -> Result<Option<Credential>> {
+        let found = path.credentials.get(name).or_else(|| self.credentials.get(name));
+        found.cloned().transpose().map_err(|error| error.with_device(&self.name))
     }
 
-    fn enable(&self, path: &Path) -> Option<Secret> {
-        self.credential(path, "enable")?.password.clone()
+    fn enable(&self, path: &Path) -> Result<Option<Secret>> {
+        Ok(self.credential(path, "enable")?.and_then(|enable| enable.password))
     }
 
     fn no_credential(&self, name: &str) -> Error {

@@ -11,7 +11,10 @@ mod manager;
 mod options;
 mod path;
 mod pcall;
+mod pooled;
 mod session;
+#[cfg(feature = "testbed")]
+mod testbed;
 #[cfg(test)]
 mod tests;
 mod unfinished;
@@ -31,6 +34,8 @@ pub use options::ConnectOptions;
 pub use path::Path;
 pub use pcall::{Pcall, PcallFuture, Progress, pcall};
 pub use session::Session;
+#[cfg(feature = "testbed")]
+pub use testbed::{Testbed, UnknownKey};
 pub use unfinished::Unfinished;
 
 /// A network device: the ways to it, the logins, what it allows, and the connections that are open.

@@ -5,6 +5,7 @@ mod core;
 mod error;
 mod graph;
 mod lockable;
+mod locking;
 mod queue;
 mod raw;
 mod returns;
@@ -19,7 +20,8 @@ pub use lockable::{Lockable, LockableExt, RecoverError};
 /// What the macros' expansions name. Not part of the public API.
 #[doc(hidden)]
 pub mod private {
-    pub use super::lockable::{IntoRecovery, LockField, locked};
+    pub use super::lockable::{IntoRecovery, LockField};
+    pub use super::locking::{Locking, Nobody, WithLock, WithoutLock, locked};
     pub use super::raw::Locked;
     pub use super::returns::{FromLockError, NotResult, Returns, ReturnsResult, no_lock};
     pub use super::site::Site;

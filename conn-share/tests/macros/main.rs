@@ -12,4 +12,6 @@ mod hygiene;
 mod lints;
 mod options;
 mod probe;
+mod running;
+mod size;
 mod ui;

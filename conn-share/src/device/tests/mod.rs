@@ -3,6 +3,6 @@
 mod aliases;
 mod budget;
 mod cancel;
-mod fake;
+pub(super) mod fake;
 mod pcall;
 mod sections;

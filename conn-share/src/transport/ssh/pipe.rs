@@ -29,6 +29,8 @@ struct State {
     end: Option<End>,
     /// The socket was held back since `unread` was full.
     held_back: bool,
+    /// The server took our login.
+    logged_in: bool,
     /// The session's task is gone.
     finished: bool,
     reader: Option<Waker>,
@@ -118,6 +120,15 @@ impl Pipe {
         if matches!(state.end, Some(End::Cut)) { Leave::Cut } else { Leave::Go }
     }
 
+    /// Notes that the server took our login.
+    pub(super) fn logged_in(&self) {
+        self.state().logged_in = true;
+    }
+
+    pub(super) fn is_logged_in(&self) -> bool {
+        self.state().logged_in
+    }
+
     /// The socket is held back at this moment.
     pub(super) fn is_held_back(&self) -> bool {
         self.state().held_back
@@ -126,8 +137,12 @@ impl Pipe {
     /// Notes how the session ended, unless that is known already. A cut always counts.
     pub(super) fn end(&self, end: End) {
         let mut state = self.state();
-        if state.end.is_none() || matches!(end, End::Cut) {
+        if matches!(end, End::Cut) {
+            // Nobody will read it, and a line that is kept somewhere need not keep it.
+            state.unread = Vec::new();
             state.end = Some(end);
+        } else {
+            state.end.get_or_insert(end);
         }
         let wakers = [state.reader.take(), state.session.take()];
         drop(state);

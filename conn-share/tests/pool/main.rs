@@ -1,0 +1,8 @@
+//! The pool as its users see it: one file per behaviour.
+
+mod lab;
+
+#[cfg(feature = "telnet")]
+mod connection;
+mod fifo;
+mod lend;
