@@ -1,6 +1,7 @@
 //! What `#[locked]` and `ConnLock` promise.
 
 mod cancel;
+mod cost;
 mod deadlock;
 mod fifo;
 mod interruption;
@@ -14,4 +15,5 @@ mod slow_wait;
 mod state;
 mod strangers;
 mod strays;
+mod stress;
 mod wakers;
