@@ -2,7 +2,9 @@
 
 mod lab;
 
+mod cancel;
 #[cfg(feature = "telnet")]
 mod connection;
 mod fifo;
 mod lend;
+mod storm;
