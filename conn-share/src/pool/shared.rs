@@ -163,7 +163,8 @@ impl<C: Send + 'static> Shared<C> {
         let id = books.next_worker;
         books.counters.connected += 1;
         books.health.succeeded();
-        let given_up = books.slots.settle(at, Box::new(Worker { id, connection, expires, proven: now, fresh: true })).err();
+        let given_up =
+            books.slots.settle(at, Box::new(Worker { id, connection, expires, proven: now, fresh: true })).err();
         let wakers = books.watchers();
         drop(books);
         drop(given_up);

@@ -16,7 +16,7 @@ pub(super) struct Worker<C> {
     pub(super) connection: C,
     /// When it must be replaced, jitter included.
     pub(super) expires: Option<Instant>,
-    /// When it was last known to work: connected, put in order or given back.
+    /// When it was last known to work: connected, checked or given back.
     pub(super) proven: Instant,
     /// Connected or checked, and not used since.
     pub(super) fresh: bool,

@@ -113,8 +113,10 @@ pub(super) async fn put_in_order<C: Send + 'static>(
 ) {
     match all_steps(&lease, &mut worker, &*tend, &options, needs).await {
         Ok(()) => {
-            worker.proven = Instant::now();
-            worker.fresh = needs.check || worker.fresh;
+            // A reset does not make up for the time that it waited to be reset.
+            if needs.check {
+                (worker.proven, worker.fresh) = (Instant::now(), true);
+            }
             lease.ready(worker);
         }
         Err(cause) => {

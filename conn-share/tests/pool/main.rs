@@ -5,6 +5,10 @@ mod lab;
 mod cancel;
 #[cfg(feature = "telnet")]
 mod connection;
+mod faults;
 mod fifo;
 mod lend;
+mod outage;
+mod runtimes;
+mod size;
 mod storm;
