@@ -6,5 +6,7 @@ mod cancel;
 pub(super) mod fake;
 mod pcall;
 mod pools;
+#[cfg(feature = "sim")]
+mod router;
 mod sections;
 mod shapes;
