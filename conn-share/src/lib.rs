@@ -20,14 +20,22 @@ pub mod sim;
 #[cfg(feature = "_talking")]
 mod transport;
 
+#[cfg(feature = "_talking")]
+pub use cli::{Interaction, Platform, Proof};
 #[cfg(feature = "macros")]
 pub use conn_share_macros::{Lockable, locked, unlocked};
+#[cfg(feature = "ssh")]
+pub use connection::SshConnection;
+#[cfg(feature = "telnet")]
+pub use connection::TelnetConnection;
 #[cfg(feature = "_talking")]
-pub use connection::{BoxedSection, Connection, ConnectionClass, Credential, Reply, Target};
+pub use connection::{
+    BoxedSection, Connection, ConnectionClass, Credential, ExecuteOptions, Reply, SessionOptions, SessionStatus, Target,
+};
 #[cfg(feature = "_talking")]
 pub use device::{
-    Classes, ConnectOptions, ConnectionManager, Device, DeviceBuilder, Path, Pcall, PcallFuture, Progress, Session,
-    Unfinished, pcall,
+    Classes, ConnectOptions, ConnectionManager, Device, DeviceBuilder, DevicePool, Path, Pcall, PcallFuture, Progress,
+    Session, Unfinished, pcall,
 };
 #[cfg(feature = "testbed")]
 pub use device::{Testbed, UnknownKey};

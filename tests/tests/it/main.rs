@@ -1,0 +1,4 @@
+//! Whole-system tests: one file per behaviour.
+
+mod servers;
+mod tidy;
