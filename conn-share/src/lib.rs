@@ -34,8 +34,8 @@ pub use connection::{
 };
 #[cfg(feature = "_talking")]
 pub use device::{
-    Classes, ConnectOptions, ConnectionManager, Device, DeviceBuilder, Path, Pcall, PcallFuture, Progress, Session,
-    Unfinished, pcall,
+    Classes, ConnectOptions, ConnectionManager, Device, DeviceBuilder, DevicePool, Path, Pcall, PcallFuture, Progress,
+    Session, Unfinished, pcall,
 };
 #[cfg(feature = "testbed")]
 pub use device::{Testbed, UnknownKey};

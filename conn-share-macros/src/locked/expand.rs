@@ -6,8 +6,8 @@ use syn::spanned::Spanned;
 use syn::{PathArguments, Receiver, Type, parse_quote};
 
 use super::check::{Form, Holder, Plan};
-use super::parse::{Method, Owner, regroup};
-use super::returns::{Fallible, Output};
+use crate::item::{Method, Owner, regroup};
+use crate::output::{Fallible, Output};
 
 /// Gives back the method with its code under the lock; without a plan, as it is.
 ///

@@ -11,6 +11,7 @@ use crate::{Connection, ConnectionClass, Result, Target};
 use super::ConnectOptions;
 use super::limits::Limits;
 use super::session::Session;
+use super::workers::{Lend, open_pool};
 
 /// Room for a slow login behind a busy gate: AAA servers alone may take half a minute to fail over.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
@@ -22,6 +23,7 @@ pub(super) struct Plan {
     pub(super) name: String,
     pub(super) target: Target,
     pub(super) options: ConnectOptions,
+    pub(super) disconnect_timeout: Duration,
     pub(super) limits: Arc<Limits>,
 }
 
@@ -81,6 +83,9 @@ impl fmt::Display for Recipe {
 }
 
 async fn open<C: ConnectionClass>(plan: Arc<Plan>) -> Result<Link> {
+    if let Some(size) = plan.options.pool_size {
+        return open_pool::<C>(plan, size).await;
+    }
     let session = Arc::new(plan.session::<C>()?);
     session.connect().await?;
     Ok(Link { connection: session, pool: None })
@@ -90,11 +95,6 @@ async fn open<C: ConnectionClass>(plan: Arc<Plan>) -> Result<Link> {
 pub(super) struct Link {
     pub(super) connection: Arc<dyn Connection>,
     pub(super) pool: Option<Arc<dyn Lend>>,
-}
-
-/// A pool that lends one worker for several calls.
-pub(super) trait Lend: Send + Sync {
-    fn lend(&self) -> Pin<Box<dyn Future<Output = Result<Arc<dyn Connection>>> + Send + '_>>;
 }
 
 /// An open connection under its alias.

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::tcp::{Socket, hung_up};
+use super::socket::{Socket, hung_up};
 use super::{Line, Transport};
 use crate::{Error, ErrorKind};
 

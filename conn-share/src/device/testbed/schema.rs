@@ -309,10 +309,8 @@ fn credential(username: Option<Place<'_>>, password: Option<Place<'_>>) -> Resul
     let username = username.map(|place| place.text()).transpose()?.transpose();
     let password = password.map(|place| place.text()).transpose()?.transpose();
     Ok(Some(username.and_then(|username| {
-        let mut login = Credential::default();
-        login.username = username.unwrap_or_default();
-        login.password = password?.map(Secret::new);
-        Ok(login)
+        let (username, password) = (username.unwrap_or_default(), password?.map(Secret::new));
+        Ok(Credential { username, password, ..Credential::default() })
     })))
 }
 

@@ -4,5 +4,8 @@ mod aliases;
 mod budget;
 mod cancel;
 pub(super) mod fake;
+mod options;
 mod pcall;
+mod pools;
 mod sections;
+mod shapes;
