@@ -6,6 +6,8 @@ mod error;
 mod graph;
 #[cfg(all(test, shuttle))]
 mod interleavings;
+mod limits;
+mod loan;
 mod lockable;
 mod locking;
 mod queue;
