@@ -7,6 +7,8 @@ mod lockable;
 mod locked;
 mod output;
 mod pooled;
+#[cfg(test)]
+mod twin;
 
 /// Makes async methods run one at a time per instance.
 ///

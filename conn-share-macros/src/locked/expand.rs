@@ -65,6 +65,13 @@ pub(super) fn method(method: &Method, plan: Option<&Plan>, owner: Option<&Owner>
     Method { body: Some(body), ..method.clone() }.into_token_stream()
 }
 
+/// Whether the method's body is one of ours already.
+pub(super) fn is_expanded(method: &Method) -> bool {
+    let tokens: Vec<TokenTree> = method.body.iter().flat_map(Group::stream).collect();
+    let is = |token: &TokenTree, name: &str| matches!(token, TokenTree::Ident(ident) if ident == name);
+    tokens.windows(4).any(|window| is(&window[0], "__private") && is(&window[3], "locked"))
+}
+
 /// What the pieces of one expansion have in common.
 struct Names<'a> {
     plan: &'a Plan,

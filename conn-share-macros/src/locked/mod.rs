@@ -96,6 +96,13 @@ fn expand_member(method: &Method, choice: Choice, options: &Options, owner: &Own
 }
 
 fn expand_method(method: &Method, mut options: Options) -> Result<TokenStream> {
+    if expand::is_expanded(method) {
+        return Err(Error::new_spanned(
+            &method.sig.ident,
+            "the impl is locked, and this method as well under another name: write `#[locked(..)]` by its own name, and \
+             it takes the place of the impl's",
+        ));
+    }
     let mut expanded = TokenStream::new();
     for (method, choice) in method.variants()? {
         match choice {

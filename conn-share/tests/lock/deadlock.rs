@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use conn_share::{LockError, LockableExt, locked, ConnLock, Lockable};
+use conn_share::{ConnLock, LockError, Lockable, LockableExt, locked};
 use tokio::sync::{Barrier, Notify, Semaphore};
 
 use crate::line::{Line, poll_once, start, turn};
@@ -102,7 +102,8 @@ async fn siblings_that_wait_for_each_other_in_turn_are_no_cycle() {
     let (one, two) = (Line::default(), Line::default());
     one.exclusive(two.exclusive(async {
         for name in 0..20 {
-            let (a, b, c, d) = tokio::join!(one.step(name), two.step(name), one.around(two.step(name)), two.around(two.step(name)));
+            let (a, b, c, d) =
+                tokio::join!(one.step(name), two.step(name), one.around(two.step(name)), two.around(two.step(name)));
             a.and(b).and(c.unwrap()).and(d.unwrap()).unwrap();
         }
     }))

@@ -231,9 +231,7 @@ impl Lockable for Rash {
         &self.0
     }
 
-    fn recover(
-        &self,
-    ) -> std::pin::Pin<Box<dyn Future<Output = Result<(), conn_share::RecoverError>> + Send + '_>> {
+    fn recover(&self) -> std::pin::Pin<Box<dyn Future<Output = Result<(), conn_share::RecoverError>> + Send + '_>> {
         panic!("on purpose")
     }
 }
