@@ -22,6 +22,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
+use super::graph;
 use super::queue::{Granted, Place, Queue, Seen, Ticket};
 use super::raw::{Gate, StaticSlot};
 use super::site::Site;
@@ -180,9 +181,18 @@ impl Core {
         self.holder.load()
     }
 
+    /// The nested section that went in last, if one has since the lock is there.
+    pub(crate) fn nested(&self) -> Option<&'static Site> {
+        self.nested.load()
+    }
+
     /// The holder, and for how long at least it has been that.
     pub(crate) fn holder_since(&self) -> Option<(&'static Site, Duration)> {
-        let mut queue = self.queue();
+        self.holder_seen(&mut self.queue())
+    }
+
+    /// The same, with the queue at hand.
+    pub(crate) fn holder_seen(&self, queue: &mut Queue) -> Option<(&'static Site, Duration)> {
         let site = self.holder()?;
         let holding = self.holding();
         if queue.seen.holding != holding {
@@ -505,6 +515,12 @@ impl Core {
         if self.guard.swap(FREE, Ordering::AcqRel) == LENT_LAST {
             self.pass_on();
         }
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        graph::forget_lock(self);
     }
 }
 

@@ -56,6 +56,8 @@ pub(crate) struct Node {
     pub(crate) since: u64,
     /// One warning a wait.
     pub(crate) warned: bool,
+    /// It waits for its turn beside a sibling, not for the lock.
+    pub(crate) sibling: bool,
     prev: u32,
     next: u32,
 }
@@ -122,6 +124,7 @@ impl Queue {
     /// Appends a sibling that waits until its parent at `depth` is the innermost section again.
     pub(crate) fn push_sibling(&mut self, waker: Waker, site: &'static Site, since: u64, depth: u32) -> Place {
         let place = self.place(waker, site, since);
+        self.nodes[place as usize].sibling = true;
         self.siblings.push((place, depth));
         place
     }
@@ -195,8 +198,16 @@ impl Queue {
 
     fn place(&mut self, waker: Waker, site: &'static Site, since: u64) -> Place {
         self.tickets += 1;
-        let node =
-            Node { waker: Some(waker), site, ticket: self.tickets, since, warned: false, prev: NOWHERE, next: NOWHERE };
+        let node = Node {
+            waker: Some(waker),
+            site,
+            ticket: self.tickets,
+            since,
+            warned: false,
+            sibling: false,
+            prev: NOWHERE,
+            next: NOWHERE,
+        };
         match self.free.pop() {
             Some(place) => {
                 self.nodes[place as usize] = node;

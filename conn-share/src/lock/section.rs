@@ -242,10 +242,10 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
         if !core.is_interrupted() {
             return Poll::Ready(Ok(()));
         }
+        self.stage = Stage::Recovering; // before `recover` is called: if that panics, the body must not run either
         let this = self.this;
         let recovery = self.frame().run(|| this.recover());
         self.wait.get_or_insert_default().recovery = Some(recovery);
-        self.stage = Stage::Recovering;
         self.poll_recovery(cx)
     }
 

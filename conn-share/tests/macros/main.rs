@@ -14,4 +14,5 @@ mod options;
 mod probe;
 mod running;
 mod size;
+mod twin;
 mod ui;

@@ -4,6 +4,7 @@ mod aliases;
 mod budget;
 mod cancel;
 pub(super) mod fake;
+mod options;
 mod pcall;
 mod pools;
 #[cfg(feature = "sim")]
