@@ -255,6 +255,41 @@ pub fn derive_lockable(item: TokenStream) -> TokenStream {
 ///   return an error, `PoolError::Refused`, or panic where it returns none.
 /// - `#[async_trait]` may stand above or below. `crate = path` says where conn-share is, if not at `::conn_share`.
 ///
+/// ```
+/// use std::io;
+///
+/// use conn_share::{AsyncPool, pooled};
+///
+/// #[pooled]
+/// trait Executes {
+///     async fn execute(&self, command: &str) -> io::Result<String>;
+///
+///     // Two calls would meet two workers.
+///     #[pooled(refuse)]
+///     async fn send(&self, text: &str) -> io::Result<()>;
+/// }
+///
+/// struct Session;
+///
+/// impl Executes for Session {
+///     async fn execute(&self, command: &str) -> io::Result<String> {
+///         Ok(command.to_uppercase())
+///     }
+///
+///     async fn send(&self, _: &str) -> io::Result<()> {
+///         Ok(())
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = AsyncPool::builder(|| async { Ok::<_, io::Error>(Session) }).size(2).start().await?;
+/// assert_eq!(pool.execute("show version").await?, "SHOW VERSION");
+/// assert_eq!(pool.send("x").await.unwrap_err().kind(), io::ErrorKind::Unsupported);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Cancel safety
 ///
 /// As of `AsyncPool::get` while it waits for a worker, and then as of the worker's own method.
