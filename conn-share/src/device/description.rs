@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::{Credential, Error, ErrorKind, Result, Secret, Target};
 
-use super::entry::Plan;
+use super::entry::{PROXY, Plan};
 use super::limits::Limits;
 use super::{ConnectOptions, Path};
 
@@ -89,7 +89,7 @@ impl Description {
         target.host_keys = options.host_keys.clone().unwrap_or_default();
         target.arguments = options.arguments.clone();
         if !path.proxy.is_empty() {
-            target.arguments.insert("proxy".into(), path.proxy.join(","));
+            target.arguments.insert(PROXY.into(), path.proxy.join(","));
         }
         target.enable = self.enable(path)?;
         target.credential = match &options.credential {

@@ -54,7 +54,7 @@ pub(super) fn try_take<C: Send + 'static>(
         }
         let Some(candidate) = request.lend(&mut books) else { return Err(PoolError::NoneFree) };
         drop(books);
-        if let Some(worker) = candidate.examine(request.now) {
+        if let Some(worker) = candidate.examine(request.started, request.now) {
             return Ok(request.succeed(worker));
         }
     }
@@ -136,7 +136,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
             && let Some(candidate) = self.lend(&mut books)
         {
             drop(books);
-            if let Some(worker) = candidate.examine(self.now) {
+            if let Some(worker) = candidate.examine(self.started, self.now) {
                 return Some(Ok(self.succeed(worker)));
             }
             books = self.shared.books();
@@ -185,7 +185,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
                 && let Some(candidate) = self.lend(&mut books)
             {
                 drop(books);
-                if let Some(worker) = candidate.examine(self.now) {
+                if let Some(worker) = candidate.examine(self.started, self.now) {
                     return Poll::Ready(Ok(self.succeed(worker)));
                 }
                 driven = false;
@@ -325,9 +325,9 @@ struct Candidate<'a, C: Send + 'static> {
 }
 
 impl<C: Send + 'static> Candidate<'_, C> {
-    fn examine(mut self, now: Instant) -> Option<(usize, Box<Worker<C>>)> {
+    fn examine(mut self, arrived: Instant, now: Instant) -> Option<(usize, Box<Worker<C>>)> {
         let worker = self.worker.take()?;
-        match self.shared.examine(&worker, now) {
+        match self.shared.examine(&worker, arrived, now) {
             None => Some((self.at, worker)),
             Some(remedy) => {
                 self.reject(worker, remedy);

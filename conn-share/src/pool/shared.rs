@@ -55,13 +55,18 @@ impl<C: Send + 'static> Shared<C> {
 
     // ---- the life of a worker on loan
 
-    /// What keeps an idle worker from being lent; asked outside any lock, since the hooks are foreign code.
-    pub(super) fn examine(&self, worker: &Worker<C>, now: Instant) -> Option<Remedy> {
-        if let Some(remedy) = self.look_at(worker, now) {
+    /// What keeps an idle worker from being lent to a request that came at `arrived`; asked outside any lock, since the
+    /// hooks are foreign code.
+    pub(super) fn examine(&self, worker: &Worker<C>, arrived: Instant, now: Instant) -> Option<Remedy> {
+        if let Some(remedy) = self.look_at(&worker.connection) {
             return Some(remedy);
         }
+        // Made ready while the request waited: to do it again would never end where a limit is short.
+        if worker.fresh && worker.proven >= arrived {
+            return None;
+        }
         let rested = now.saturating_duration_since(worker.proven);
-        if self.options.idle_limit.is_some_and(|limit| rested >= limit) {
+        if worker.expires.is_some_and(|at| at <= now) || self.options.idle_limit.is_some_and(|limit| rested >= limit) {
             return Some(Remedy::Close { heal: self.options.heals() });
         }
         if self.checks.load(Ordering::Relaxed) && rested >= self.options.check_after {
@@ -74,7 +79,10 @@ impl<C: Send + 'static> Shared<C> {
     pub(super) fn look_back(&self, worker: &Worker<C>, now: Instant) -> Option<Remedy> {
         let suspect = std::thread::panicking();
         let reset = self.resets.load(Ordering::Relaxed);
-        match self.look_at(worker, now) {
+        if worker.expires.is_some_and(|at| at <= now) {
+            return Some(Remedy::Close { heal: self.options.heals() });
+        }
+        match self.look_at(&worker.connection) {
             Some(Remedy::Tend(needs)) => Some(Remedy::Tend(Needs { reset, ..needs })),
             Some(remedy) => Some(remedy),
             None if reset || suspect => Some(Remedy::Tend(Needs { recover: false, reset, check: suspect })),
@@ -82,12 +90,11 @@ impl<C: Send + 'static> Shared<C> {
         }
     }
 
-    fn look_at(&self, worker: &Worker<C>, now: Instant) -> Option<Remedy> {
-        let heal = self.options.heals();
-        if worker.expires.is_some_and(|at| at <= now) || looks_bad(|| self.tend.is_broken(&worker.connection)) {
-            return Some(Remedy::Close { heal });
+    fn look_at(&self, connection: &C) -> Option<Remedy> {
+        if looks_bad(|| self.tend.is_broken(connection)) {
+            return Some(Remedy::Close { heal: self.options.heals() });
         }
-        if looks_bad(|| self.tend.is_interrupted(&worker.connection)) {
+        if looks_bad(|| self.tend.is_interrupted(connection)) {
             return Some(Remedy::Tend(Needs { recover: true, ..Needs::default() }));
         }
         None
@@ -96,6 +103,7 @@ impl<C: Send + 'static> Shared<C> {
     /// A worker comes back from a loan, its permit with it.
     pub(super) fn give_back(&self, at: usize, mut worker: Box<Worker<C>>, remedy: Option<Remedy>, now: Instant) {
         worker.proven = now;
+        worker.fresh = false;
         let mut books = self.books();
         let cut = books.slots.take_back(at, worker, remedy).err();
         let due = books.line.due(books.slots.tally().idle);
@@ -155,7 +163,8 @@ impl<C: Send + 'static> Shared<C> {
         let id = books.next_worker;
         books.counters.connected += 1;
         books.health.succeeded();
-        let given_up = books.slots.settle(at, Box::new(Worker { id, connection, expires, proven: now })).err();
+        let given_up =
+            books.slots.settle(at, Box::new(Worker { id, connection, expires, proven: now, fresh: true })).err();
         let wakers = books.watchers();
         drop(books);
         drop(given_up);

@@ -18,6 +18,8 @@ pub(super) struct Worker<C> {
     pub(super) expires: Option<Instant>,
     /// When it was last known to work: connected, checked or given back.
     pub(super) proven: Instant,
+    /// Connected or checked, and not used since.
+    pub(super) fresh: bool,
 }
 
 /// Who has a worker.

@@ -2,7 +2,13 @@
 
 mod lab;
 
+mod cancel;
 #[cfg(feature = "telnet")]
 mod connection;
+mod faults;
 mod fifo;
 mod lend;
+mod outage;
+mod runtimes;
+mod size;
+mod storm;

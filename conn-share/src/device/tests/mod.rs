@@ -7,5 +7,7 @@ pub(super) mod fake;
 mod options;
 mod pcall;
 mod pools;
+#[cfg(feature = "sim")]
+mod router;
 mod sections;
 mod shapes;
