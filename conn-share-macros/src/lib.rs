@@ -8,7 +8,7 @@ mod locked;
 mod output;
 mod pooled;
 #[cfg(test)]
-mod twin;
+mod twin_tests;
 
 /// Makes async methods run one at a time per instance.
 ///

@@ -37,6 +37,6 @@ pub use status::{Counters, Status};
 
 /// What the expansions of `#[pooled]` name. Not part of the public API.
 #[doc(hidden)]
-pub mod private {
+pub(crate) mod private {
     pub use super::forwarding::{FromPoolError, NoError, Refusal, no_worker};
 }
