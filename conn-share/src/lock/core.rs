@@ -17,8 +17,8 @@
 
 use std::panic::Location;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
@@ -26,6 +26,7 @@ use super::graph;
 use super::queue::{Granted, Place, Queue, Seen, Ticket};
 use super::raw::{Gate, StaticSlot};
 use super::site::Site;
+use super::sync::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Mutex, MutexGuard, fence};
 use super::watchdog;
 
 /// Bits of `attention`; 0 means that the free path is open.
@@ -102,7 +103,7 @@ impl Core {
             polls: AtomicU32::new(0),
             holder: StaticSlot::empty(),
             nested: StaticSlot::empty(),
-            queue: Mutex::default(),
+            queue: Mutex::new(Queue::default()),
             watched: AtomicBool::new(false),
             timeout: AtomicU64::new(u64::MAX),
             slow_wait: AtomicU64::new(nanos(SLOW_WAIT)),

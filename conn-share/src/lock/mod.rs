@@ -4,6 +4,8 @@ mod conn_lock;
 mod core;
 mod error;
 mod graph;
+#[cfg(all(test, shuttle))]
+mod interleavings;
 mod lockable;
 mod locking;
 mod queue;
@@ -11,6 +13,7 @@ mod raw;
 mod returns;
 mod section;
 mod site;
+mod sync;
 mod watchdog;
 
 pub use conn_lock::{ConnLock, StateError, StateGuard};

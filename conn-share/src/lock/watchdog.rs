@@ -39,6 +39,9 @@ pub(crate) fn elapsed(since: u64) -> Duration {
 
 /// Puts the lock on the list, unless it is there; returns the coarse time.
 pub(crate) fn watch(core: &Arc<Core>) -> u64 {
+    if cfg!(all(test, shuttle)) {
+        return now(); // the explorer owns all threads
+    }
     if !core.watched.load(Ordering::Relaxed) && !core.watched.swap(true, Ordering::Relaxed) {
         let watch = &*WATCH;
         watch.list().push(Arc::downgrade(core));
