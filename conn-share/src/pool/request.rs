@@ -67,6 +67,8 @@ struct Request<'a, C: Send + 'static> {
     started: Instant,
     /// The clock as it was last read.
     now: Instant,
+    limit: Option<Duration>,
+    /// From `limit`, once it waits.
     deadline: Option<Instant>,
     /// 0: none yet.
     ticket: u64,
@@ -85,7 +87,8 @@ impl<'a, C: Send + 'static> Request<'a, C> {
             task: task::try_id(),
             started: now,
             now,
-            deadline: limit.and_then(|limit| now.checked_add(limit)),
+            limit,
+            deadline: None,
             ticket: 0,
             in_line: false,
             has_permit: false,
@@ -263,6 +266,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
 
     fn join(&mut self, books: &mut Books<C>) {
         if !self.in_line {
+            self.deadline = self.limit.and_then(|limit| self.started.checked_add(limit));
             books.line.join(self.ticket, self.deadline);
             self.in_line = true;
         }

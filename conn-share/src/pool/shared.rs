@@ -60,7 +60,7 @@ impl<C: Send + 'static> Shared<C> {
     /// What keeps an idle worker from being lent to a request that came at `arrived`: the part that is plain arithmetic.
     pub(super) fn overdue(&self, worker: &Worker<C>, arrived: Instant, now: Instant) -> Option<Remedy> {
         // Made ready while the request waited: to do it again would never end where a limit is short.
-        if worker.fresh && worker.proven >= arrived {
+        if !self.keeps_time(worker) || (worker.fresh && worker.proven >= arrived) {
             return None;
         }
         let rested = now.saturating_duration_since(worker.proven);

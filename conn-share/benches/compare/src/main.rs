@@ -13,9 +13,17 @@ mod pools;
 use pools::{Bb8, ConnShare, Deadpool, FastPool, Mobc, Pool};
 
 fn main() {
+    if std::env::args().any(|arg| arg == "profile") {
+        // Ours alone, for a profiler.
+        runtime(1).block_on(async { println!("{:.1} ns", get_and_drop(&ConnShare::new(5).await, 20_000_000).await) });
+        return;
+    }
     let rounds = if std::env::args().any(|arg| arg == "quick") { 5 } else { 31 };
-    uncontended(5, rounds);
-    uncontended(5000, rounds);
+    uncontended(5, rounds * 10);
+    uncontended(5000, rounds * 10);
+    if std::env::args().any(|arg| arg == "alone") {
+        return;
+    }
     for tasks in [64, 1024] {
         for threads in [1, 2] {
             contended(tasks, threads, rounds.min(11));
@@ -67,7 +75,8 @@ async fn get_and_drop<P: Pool>(pool: &P, times: u32) -> f64 {
 }
 
 fn uncontended(size: usize, rounds: usize) {
-    const TIMES: u32 = 50_000;
+    // Short enough to be over before the machine turns to somebody else.
+    const TIMES: u32 = 2_000;
     runtime(1).block_on(async {
         let ours = ConnShare::new(size).await;
         let deadpool = Deadpool::new(size).await;
