@@ -389,6 +389,12 @@ impl<C> Slots<C> {
         (loans, rest)
     }
 
+    /// Every slot.
+    #[cfg(test)]
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Slot<C>> {
+        self.slots.iter()
+    }
+
     /// Every loan.
     pub(super) fn loans(&self) -> impl Iterator<Item = &Loan> {
         self.slots.iter().filter_map(|slot| match slot {
