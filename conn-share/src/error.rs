@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::{LockError, PoolError};
@@ -14,15 +15,19 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// It answers: what was being done ([`Error::phase`]), to which device by which path ([`Error::device`]), whether
 /// anything was sent ([`Error::was_sent`]) and whether it makes sense to try again ([`Error::is_transient`]). Match
 /// on [`Error::kind`]; the text is for people. The cause, where there is one, is the `source()`.
+///
+/// A clone is cheap to pass on to everybody who waited for the same thing: the cause is shared.
+#[derive(Clone)]
 pub struct Error(Box<Detail>);
 
+#[derive(Clone)]
 struct Detail {
     kind: ErrorKind,
     message: String,
     device: Option<String>,
     phase: Option<&'static str>,
     sent: bool,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 /// Whose fault it is, and what kind.
@@ -61,6 +66,8 @@ pub enum ErrorKind {
     Pool,
     /// Not connected, or closed by a call of this program.
     NotConnected,
+    /// Given up because a call beside it failed and the caller had asked to stop then.
+    Stopped,
 }
 
 impl Error {
@@ -72,7 +79,7 @@ impl Error {
     /// Says what caused it.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.0.source = Some(source.into());
+        self.0.source = Some(source.into().into());
         self
     }
 

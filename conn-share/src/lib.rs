@@ -1,8 +1,11 @@
 //! Share connections to network devices between Tokio tasks.
 
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
 mod lock;
 mod pool;
 
+#[cfg(feature = "_talking")]
 mod deadline;
 
 #[cfg(feature = "_talking")]
@@ -21,15 +24,36 @@ pub mod sim;
 mod transport;
 
 #[cfg(feature = "_talking")]
-pub use connection::{Connection, ConnectionClass, Credential, Reply, Target};
+pub use cli::{Interaction, Platform, Proof};
+#[cfg(feature = "macros")]
+pub use conn_share_macros::{Lockable, locked, unlocked};
+#[cfg(feature = "ssh")]
+pub use connection::SshConnection;
+#[cfg(feature = "telnet")]
+pub use connection::TelnetConnection;
+#[cfg(feature = "_talking")]
+pub use connection::{
+    BoxedSection, Connection, ConnectionClass, Credential, ExecuteOptions, Reply, SessionOptions, SessionStatus, Target,
+};
+#[cfg(feature = "_talking")]
+pub use device::{
+    Classes, ConnectOptions, ConnectionManager, Device, DeviceBuilder, DevicePool, Path, Pcall, PcallFuture, Progress,
+    Session, Unfinished, pcall,
+};
+#[cfg(feature = "testbed")]
+pub use device::{Testbed, UnknownKey};
 #[cfg(feature = "_talking")]
 pub use error::{Error, ErrorKind, Result};
 #[doc(hidden)]
 pub use lock::private as __private;
-pub use lock::{ConnLock, LockError, Lockable, LockableExt, RecoverError, StateGuard};
+pub use lock::{
+    ConnLock, Deadlock, Holder, LockError, LockTimeout, Lockable, LockableExt, RecoverError, StateError, StateGuard,
+};
 pub use pool::{
-    AsyncPool, ConnectFailure, Connector, Counters, Drained, Holder, PoolBuilder, PoolError, PoolPhase, PoolTimeout,
-    StartPolicy, Status, WorkerGuard,
+    AsyncPool, ConnectFailure, Connector, Counters, Drained, Holder as WorkerHolder, PoolBuilder, PoolError, PoolPhase,
+    PoolTimeout, StartPolicy, Status, WorkerGuard,
 };
 #[cfg(feature = "_talking")]
 pub use secret::Secret;
+#[cfg(feature = "_talking")]
+pub use transport::HostKeys;

@@ -1,16 +1,30 @@
 //! What every connection to a device can do, and the ones that come with the crate.
 
+mod link;
 mod reply;
+mod session;
+#[cfg(feature = "ssh")]
+mod ssh;
 mod target;
+#[cfg(feature = "telnet")]
+mod telnet;
 
 use std::any::Any;
+use std::fmt;
+use std::pin::Pin;
 
 use async_trait::async_trait;
 
-use crate::Result;
+use crate::{Error, ErrorKind, Result};
 
+pub use link::SessionStatus;
 pub use reply::Reply;
+pub use session::{ExecuteOptions, SessionOptions};
+#[cfg(feature = "ssh")]
+pub use ssh::SshConnection;
 pub use target::{Credential, Target};
+#[cfg(feature = "telnet")]
+pub use telnet::TelnetConnection;
 
 /// A conversation with a device, shared between tasks.
 ///
@@ -38,7 +52,31 @@ pub trait Connection: Any + Send + Sync {
 
     /// Applies configuration, one command a line; stops at the first refused line and says which were applied.
     async fn configure(&self, config: &str) -> Result<Reply>;
+
+    /// Runs `section` while nobody else talks on this connection; its own calls go through.
+    ///
+    /// For implementors: with `#[locked]` on the `impl`, the body is `section.await; Ok(())`. The provided one refuses
+    /// with [`ErrorKind::Usage`] and does not run the section.
+    async fn exclusively<'a>(&'a self, section: BoxedSection<'a>) -> Result<()> {
+        drop(section);
+        Err(Error::new(ErrorKind::Usage, "this connection class has no exclusive sections (`Connection::exclusively`)"))
+    }
+
+    /// Puts the session back as `connect` left it: mode, paging, width. A pool does so before the next caller gets
+    /// the worker. The provided one does nothing, for sessions in which nothing lingers.
+    async fn reset(&self) -> Result<()> {
+        Ok(())
+    }
 }
+
+impl fmt::Debug for dyn Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("is_connected", &self.is_connected()).finish_non_exhaustive()
+    }
+}
+
+/// Several calls as one future, for [`Connection::exclusively`].
+pub type BoxedSection<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// A connection class that a [`Device`](crate::Device) can make: the type given to `device.connect::<C>(..)`.
 pub trait ConnectionClass: Connection + Sized {

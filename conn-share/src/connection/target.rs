@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::Secret;
+use crate::{HostKeys, Secret};
 
 /// Who logs in.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +34,8 @@ pub struct Target {
     pub port: Option<u16>,
     /// The login.
     pub credential: Credential,
+    /// Which SSH host keys are trusted; strict when not set. Means nothing to Telnet.
+    pub host_keys: HostKeys,
     /// The secret for `enable`.
     pub enable: Option<Secret>,
     /// The platform's name (`frr`, `cisco_ios`, …); `generic` when not set.
@@ -85,6 +87,13 @@ impl Target {
     #[must_use]
     pub fn key(mut self, path: impl Into<PathBuf>) -> Self {
         self.credential.key = Some(path.into());
+        self
+    }
+
+    /// Sets which SSH host keys are trusted.
+    #[must_use]
+    pub fn host_keys(mut self, trust: HostKeys) -> Self {
+        self.host_keys = trust;
         self
     }
 

@@ -2,12 +2,22 @@
 
 use std::error::Error as StdError;
 use std::ops::Deref;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use super::raw::{Locked, Succeed};
+use super::section::Section;
+use super::site::Site;
 use super::{ConnLock, LockError};
 
 /// A type with a [`ConnLock`]; derive it.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` has no lock for `#[locked]` to take",
+    label = "`{Self}` is not `Lockable`",
+    note = "add `#[derive(Lockable)]` and a field `lock: ConnLock<State>` to the struct",
+    note = "on a trait, write `conn_share::Lockable` among its supertraits"
+)]
 pub trait Lockable {
     /// What the lock owns.
     type State;
@@ -23,9 +33,24 @@ pub trait Lockable {
 
 /// Several calls under one lock.
 pub trait LockableExt: Lockable {
-    /// Holds the lock while `future` runs.
-    fn exclusive<F: Future>(&self, future: F) -> impl Future<Output = Result<F::Output, LockError>>;
+    /// Holds the lock while `future` runs: the locked calls in it are one unit, which nobody else gets in between.
+    ///
+    /// # Errors
+    ///
+    /// The lock could not be taken; `future` has not been polled then.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while it waits, nothing is lost but the place in the queue. Dropped later, `future` is dropped under the
+    /// lock and the instance counts as interrupted, as for a locked method.
+    #[track_caller]
+    fn exclusive<F: Future>(&self, future: F) -> impl Future<Output = Result<F::Output, LockError>> {
+        let site = Site::of_section(Location::caller());
+        Locked::new(Section::new(self, site), Err, Succeed(future))
+    }
 }
+
+impl<L: Lockable + ?Sized> LockableExt for L {}
 
 /// Why `recover` failed.
 #[derive(Debug)]
@@ -38,6 +63,12 @@ pub enum RecoverError {
 }
 
 /// What a `recover` method may return: nothing, or a `Result<(), E>`.
+#[diagnostic::on_unimplemented(
+    message = "`recover` cannot return `{Self}`",
+    label = "returns `{Self}`",
+    note = "an async method for `#[lockable(recover = ..)]` takes `&self` and returns nothing, or a `Result<(), E>` where \
+            `E: Into<Box<dyn std::error::Error + Send + Sync>>`"
+)]
 pub trait IntoRecovery {
     /// As `Lockable::recover` returns it.
     fn into_recovery(self) -> Result<(), RecoverError>;
@@ -49,6 +80,7 @@ impl IntoRecovery for () {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<E: Into<Box<dyn StdError + Send + Sync>>> IntoRecovery for Result<(), E> {
     fn into_recovery(self) -> Result<(), RecoverError> {
         self.map_err(|error| RecoverError::Failed(error.into()))

@@ -1,43 +1,335 @@
-//! A locked section.
+//! A section of one instance's lock, from the first poll to its end: waiting in line, recovering what was cut off,
+//! running, leaving.
 
-use std::cell::UnsafeCell;
-use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, ready};
 
+use tokio::task::coop;
+use tokio::time::{Sleep, sleep};
+
+use super::core::{Core, Entry};
+use super::error::{Deadlock, Holder, LockTimeout};
+use super::graph::{self, Registered, Wanted};
+use super::lockable::RecoverError;
+use super::queue::{Place, Ticket};
+use super::raw::{self, NewFrame};
 use super::site::Site;
 use super::{LockError, Lockable};
 
-/// STUB
-#[derive(Debug, Default)]
-pub struct ConnLock<S = ()> {
-    mutex: tokio::sync::Mutex<()>,
-    state: UnsafeCell<S>,
+/// A section, wherever it is on its way.
+///
+/// While it waits, each poll looks afresh at the call chain it is polled in: a future may be polled first outside a
+/// section and then inside it, or be moved away from the section that polled it first.
+pub(crate) struct Section<'a, L: Lockable + ?Sized> {
+    this: &'a L,
+    site: &'static Site,
+    wait: Option<Box<Wait<'a>>>,
+    /// While in the queue.
+    ticket: Ticket,
+    /// Once in: how deep; as a waiting sibling: how deep its parent is.
+    depth: u32,
+    /// While in a line.
+    place: Place,
+    stage: Stage,
+    /// Once in: at the last poll the parent of the same lock lay directly beneath.
+    beneath: bool,
+    /// Once in: a wait that was polled in here is in the table of waits.
+    marked: AtomicBool,
 }
-unsafe impl<S: Send> Sync for ConnLock<S> {}
 
-/// STUB
-#[derive(Debug)]
-pub struct StateGuard<'a, S>(&'a ConnLock<S>);
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Start,
+    /// In the queue of chains.
+    Queued,
+    /// In the line of children of one section.
+    Sibling,
+    /// In, with a `recover` to run first.
+    Recovering,
+    In,
+    Ended,
+}
 
-impl<S> ConnLock<S> {
-    /// STUB
-    pub fn new(state: S) -> Self {
-        Self { mutex: tokio::sync::Mutex::new(()), state: UnsafeCell::new(state) }
+/// What only some sections need.
+#[derive(Default)]
+struct Wait<'a> {
+    /// The limit's timer, and the holding when it was set.
+    timer: Option<(Pin<Box<Sleep>>, u64)>,
+    registered: Option<Registered>,
+    recovery: Option<Recovery<'a>>,
+}
+
+type Recovery<'a> = Pin<Box<dyn Future<Output = Result<(), RecoverError>> + Send + 'a>>;
+
+type Admission = Poll<Result<(), LockError>>;
+
+impl<'a, L: Lockable + ?Sized> Section<'a, L> {
+    #[inline(always)]
+    pub(crate) fn new(this: &'a L, site: &'static Site) -> Self {
+        Self {
+            this,
+            site,
+            wait: None,
+            ticket: 0,
+            depth: 0,
+            place: 0,
+            stage: Stage::Start,
+            beneath: false,
+            marked: AtomicBool::new(false),
+        }
+    }
+
+    #[inline(always)]
+    fn core(&self) -> &'a Arc<Core> {
+        self.this.conn_lock().core()
+    }
+
+    /// Whether the body may run.
+    #[inline(always)]
+    pub(crate) fn is_in(&self) -> bool {
+        self.stage == Stage::In
+    }
+
+    /// Goes in, or waits for it. After an error the section has ended.
+    #[inline(always)]
+    pub(crate) fn poll_in(&mut self, cx: &mut Context<'_>) -> Admission {
+        if self.stage != Stage::Start {
+            return self.poll_slowly(cx);
+        }
+        let core = self.core();
+        match parent(core) {
+            None => {
+                // What is had without waiting still costs budget, so that a loop over a free lock lets others run.
+                let budget = ready!(coop::poll_proceed(cx));
+                if !core.try_enter_free(self.site) {
+                    drop(budget);
+                    return self.poll_slowly(cx);
+                }
+                budget.made_progress();
+                if core.needs_attention() {
+                    return self.admit_first(cx);
+                }
+                self.go_in(1);
+            }
+            // A call inside a section costs what it does, as a call without a lock would.
+            Some(parent) => {
+                if !core.try_nest(parent, self.site) {
+                    return self.poll_slowly(cx);
+                }
+                self.go_in(parent + 1);
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// The frame to poll under, once the section is in.
+    #[inline(always)]
+    pub(crate) fn frame(&mut self) -> NewFrame<'_> {
+        let core = self.this.conn_lock().core();
+        core.note_poll();
+        let frame = NewFrame::new(core, self.depth, self.site, &self.marked);
+        self.beneath = frame.is_on_its_parent();
+        frame
+    }
+
+    /// Leaves the section, or the line. `finished`: the body ran to its end.
+    #[inline(always)]
+    pub(crate) fn end(&mut self, finished: bool) {
+        if self.stage != Stage::In {
+            return self.leave_line();
+        }
+        self.stage = Stage::Ended;
+        let core = self.core();
+        if self.marked.load(Ordering::Relaxed) {
+            graph::forget_section(core, self.depth);
+        }
+        core.leave(self.depth, finished, self.beneath);
+    }
+
+    #[inline(always)]
+    fn go_in(&mut self, depth: u32) {
+        self.depth = depth;
+        self.stage = Stage::In;
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn poll_slowly(&mut self, cx: &mut Context<'_>) -> Admission {
+        loop {
+            let core = self.core();
+            match (self.stage, parent(core)) {
+                (Stage::Recovering, _) => return self.poll_recovery(cx),
+                (Stage::In, _) => return Poll::Ready(Ok(())),
+                (Stage::Ended, _) => panic!("a locked section was polled after it had ended"),
+                // The section that this was polled in first is not ours any more, or has a section of ours in it now.
+                (Stage::Queued, Some(_)) | (Stage::Sibling, None) => self.leave_line(),
+                (Stage::Sibling, Some(parent)) if self.depth != parent => self.leave_line(),
+                (stage @ (Stage::Sibling | Stage::Start), Some(parent)) => {
+                    let place = (stage == Stage::Sibling).then_some(self.place);
+                    let Some(place) = core.nest_or_queue(parent, place, self.site, cx.waker()) else {
+                        self.wait = None;
+                        self.go_in(parent + 1);
+                        return Poll::Ready(Ok(()));
+                    };
+                    (self.stage, self.place, self.depth) = (Stage::Sibling, place, parent);
+                    return self.stay(cx, parent);
+                }
+                (Stage::Start, None) => match core.enter_or_queue(self.site, cx.waker()) {
+                    Entry::Closed => return self.fail(LockError::Closed),
+                    Entry::Entered => return self.admit_first(cx),
+                    Entry::Queued(place, ticket) => {
+                        (self.stage, self.place, self.ticket) = (Stage::Queued, place, ticket);
+                        return self.stay(cx, 0);
+                    }
+                },
+                (Stage::Queued, None) => {
+                    if core.claim(self.ticket, self.site) {
+                        return self.admit_first(cx);
+                    }
+                    if core.is_closed() {
+                        return self.fail(LockError::Closed);
+                    }
+                    if core.update_waker(self.place, self.ticket, cx.waker()) {
+                        return self.stay(cx, 0);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Still waiting: keeps the limit and the place in the table of waits up to date.
+    fn stay(&mut self, cx: &mut Context<'_>, deeper_than: u32) -> Admission {
+        let core = self.core();
+        if let Some(limit) = self.site.limit(core.limits.timeout()) {
+            let wait = self.wait.get_or_insert_default();
+            let (timer, began) = wait.timer.get_or_insert_with(|| (Box::pin(sleep(limit)), core.holding()));
+            ready!(timer.as_mut().poll(cx));
+            let began = *began;
+            let holder = core.holder_since().map(|(site, known)| {
+                let whole_wait = core.holding() == began;
+                Holder::new(site, if whole_wait { known.max(limit) } else { known })
+            });
+            return self.fail(LockError::Timeout(Box::new(LockTimeout::new(self.site, limit, holder))));
+        }
+        let registered = self.wait.as_ref().and_then(|wait| wait.registered.as_ref());
+        if registered.is_some_and(Registered::is_current) {
+            return Poll::Pending;
+        }
+        if let Some(wait) = &mut self.wait {
+            wait.registered = None;
+        }
+        match Registered::enter(self.site, Wanted { lock: core.key(), deeper_than }) {
+            Ok(None) => {}
+            Ok(registered) => self.wait.get_or_insert_default().registered = registered,
+            Err(cycle) => return self.fail(LockError::Deadlock(Box::new(Deadlock::new(cycle)))),
+        }
+        Poll::Pending
+    }
+
+    /// In as the outermost section: is the instance fit for the body?
+    #[cold]
+    #[inline(never)]
+    fn admit_first(&mut self, cx: &mut Context<'_>) -> Admission {
+        self.wait = None;
+        self.go_in(1);
+        let core = self.core();
+        if core.is_closed() {
+            self.end(true);
+            return Poll::Ready(Err(LockError::Closed));
+        }
+        if !core.is_interrupted() {
+            return Poll::Ready(Ok(()));
+        }
+        self.stage = Stage::Recovering; // before `recover` is called: if that panics, the body must not run either
+        let this = self.this;
+        let recovery = self.frame().run(|| this.recover());
+        self.wait.get_or_insert_default().recovery = Some(recovery);
+        self.poll_recovery(cx)
+    }
+
+    /// Runs `recover` under the lock. Dropped half-way it counts as cut off, and the mark stays.
+    fn poll_recovery(&mut self, cx: &mut Context<'_>) -> Admission {
+        let Some(mut recovery) = self.wait.as_mut().and_then(|wait| wait.recovery.take()) else {
+            panic!("a locked section was polled after its recovery had panicked");
+        };
+        let recovered = self.frame().run(|| match recovery.as_mut().poll(cx) {
+            Poll::Ready(recovered) => {
+                drop(recovery);
+                Ok(recovered)
+            }
+            Poll::Pending => Err(recovery),
+        });
+        match recovered {
+            Err(recovery) => {
+                self.wait.get_or_insert_default().recovery = Some(recovery);
+                Poll::Pending
+            }
+            Ok(Ok(())) => {
+                self.core().set_interrupted(false);
+                self.stage = Stage::In;
+                Poll::Ready(Ok(()))
+            }
+            Ok(Err(error)) => {
+                self.stage = Stage::In;
+                self.end(true); // the mark stays all the same: only a recovery clears it
+                Poll::Ready(Err(match error {
+                    RecoverError::Unsupported => LockError::Interrupted,
+                    RecoverError::Failed(cause) => LockError::Recovery(cause),
+                }))
+            }
+        }
+    }
+
+    fn fail(&mut self, error: LockError) -> Admission {
+        self.leave_line();
+        self.stage = Stage::Ended;
+        Poll::Ready(Err(error))
+    }
+
+    /// Gives up whatever place the section has in a line.
+    #[cold]
+    #[inline(never)]
+    fn leave_line(&mut self) {
+        if let Some(wait) = &mut self.wait {
+            wait.registered = None;
+        }
+        match self.stage {
+            Stage::Queued => self.core().leave_queue(self.place, self.ticket),
+            Stage::Sibling => self.core().leave_siblings(self.place),
+            Stage::Start | Stage::Recovering | Stage::In | Stage::Ended => return,
+        }
+        self.stage = Stage::Start;
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn drop_before_body(&mut self) {
+        if self.stage != Stage::Recovering {
+            return self.leave_line();
+        }
+        if let Some(recovery) = self.wait.as_mut().and_then(|wait| wait.recovery.take()) {
+            self.frame().run(|| drop(recovery));
+        }
+        self.stage = Stage::In;
+        self.end(false);
     }
 }
 
-/// STUB
-#[derive(Debug)]
-pub struct Section<'a>(#[allow(dead_code)] tokio::sync::MutexGuard<'a, ()>, PhantomData<&'a ()>);
-
-/// STUB
-pub async fn enter<'a, L: Lockable + ?Sized>(this: &'a L, site: &'static Site) -> Result<Section<'a>, LockError> {
-    let _ = (site.name, site.file, site.line, site.timeout, site.fallible, &this.conn_lock().state);
-    Ok(Section(this.conn_lock().mutex.lock().await, PhantomData))
+impl<L: Lockable + ?Sized> Drop for Section<'_, L> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        match self.stage {
+            Stage::Ended => {}
+            Stage::In => self.end(false),
+            Stage::Start | Stage::Queued | Stage::Sibling | Stage::Recovering => self.drop_before_body(),
+        }
+    }
 }
 
-impl<'a> Section<'a> {
-    /// Runs `body` in the section; the section ends with it.
-    pub async fn run<F: Future>(self, body: F) -> F::Output {
-        body.await
-    }
+/// The depth of the current chain's innermost section of this lock.
+#[inline(always)]
+fn parent(core: &Core) -> Option<u32> {
+    raw::chain(|frame| frame.is_of(core).then_some(frame.depth()))
 }

@@ -1,15 +1,19 @@
 //! Where a locked method is written.
 
+use std::collections::HashMap;
+use std::fmt;
+use std::panic::Location;
+use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
 /// A locked method: its name, its place, its options. One `static` per method, made by `#[locked]`.
 #[derive(Debug)]
 pub struct Site {
-    pub(crate) name: &'static str,
-    pub(crate) file: &'static str,
-    pub(crate) line: u32,
-    pub(crate) timeout: Option<Duration>,
-    pub(crate) fallible: bool,
+    name: &'static str,
+    file: &'static str,
+    line: u32,
+    timeout: Option<Duration>,
+    fallible: bool,
 }
 
 impl Site {
@@ -28,5 +32,38 @@ impl Site {
     pub const fn infallible(mut self) -> Self {
         self.fallible = false;
         self
+    }
+
+    /// The site of a call of `exclusive`. There are as many as such calls in the program's text.
+    pub(crate) fn of_section(place: &'static Location<'static>) -> &'static Self {
+        type Sites = HashMap<(&'static str, u32, u32), &'static Site>;
+        static SITES: LazyLock<Mutex<Sites>> = LazyLock::new(Mutex::default);
+        let mut sites = SITES.lock().unwrap_or_else(PoisonError::into_inner);
+        sites
+            .entry((place.file(), place.line(), place.column()))
+            .or_insert_with(|| Box::leak(Box::new(Self::new("exclusive", place.file(), place.line()))))
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    pub(crate) fn file(&self) -> &'static str {
+        self.file
+    }
+
+    pub(crate) fn line(&self) -> u32 {
+        self.line
+    }
+
+    /// How long a wait may last, given what the lock says for all its methods.
+    pub(crate) fn limit(&self, of_lock: Option<Duration>) -> Option<Duration> {
+        if self.fallible { self.timeout.or(of_lock) } else { None }
+    }
+}
+
+impl fmt::Display for Site {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}:{})", self.name, self.file, self.line)
     }
 }

@@ -1,0 +1,130 @@
+//! What is known about a device, and what follows from it for a call to connect.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::{Credential, Error, ErrorKind, Result, Secret, Target};
+
+use super::entry::{PROXY, Plan};
+use super::limits::Limits;
+use super::{ConnectOptions, Path};
+
+/// A device as described, by its builder or a testbed file.
+pub(super) struct Description {
+    pub(super) name: String,
+    pub(super) os: Option<String>,
+    pub(super) platform: Option<String>,
+    /// One that is not to be had is an error for those who need it.
+    pub(super) credentials: BTreeMap<String, Result<Credential>>,
+    pub(super) paths: BTreeMap<String, Path>,
+    pub(super) default_via: Option<String>,
+    pub(super) options: ConnectOptions,
+    pub(super) disconnect_timeout: Duration,
+    pub(super) limits: Arc<Limits>,
+}
+
+impl Description {
+    /// The path that `options` ask for, with its name.
+    pub(super) fn path<'a>(&'a self, options: &'a ConnectOptions) -> Result<(&'a str, &'a Path)> {
+        let via = options.via.as_deref().or(self.default_via.as_deref());
+        let found = match via {
+            Some(via) => self.paths.get_key_value(via),
+            None if self.paths.len() == 1 => self.paths.iter().next(),
+            None => None,
+        };
+        if let Some((via, path)) = found {
+            return Ok((via, path));
+        }
+        let known: Vec<&str> = self.paths.keys().map(String::as_str).collect();
+        let known =
+            if known.is_empty() { "the device has none".into() } else { format!("there are: {}", known.join(", ")) };
+        Err(self.config(match via {
+            Some(via) => format!("no path {via:?}; {known}"),
+            None => format!("say which path to take (`via`); {known}"),
+        }))
+    }
+
+    /// Settles every option: call, path, device, and for what none of them sets the class and its platform decide.
+    pub(super) fn plan(&self, call: ConnectOptions) -> Result<Plan> {
+        let (via, path) = self.path(&call)?;
+        if let Some(problem) = &path.problem {
+            return Err(problem.clone().with_device(format!("{} via {via}", self.name)));
+        }
+        let alias = call.alias.clone().or_else(|| path.options.alias.clone()).unwrap_or_else(|| via.to_owned());
+        let mut options = ConnectOptions { via: None, alias: None, ..call.clone() }
+            .over(&ConnectOptions { via: None, ..path.options.clone() })
+            .over(&ConnectOptions { via: None, alias: None, ..self.options.clone() });
+        options.via = Some(via.to_owned());
+        options.alias = Some(alias.clone());
+        self.check_pool(&options)?;
+        let name = format!("{} via {via}", self.name);
+        let target = self.target(path, &options, name.clone())?;
+        Ok(Plan {
+            alias,
+            name,
+            target,
+            options,
+            disconnect_timeout: self.disconnect_timeout,
+            limits: self.limits.clone(),
+        })
+    }
+
+    fn check_pool(&self, options: &ConnectOptions) -> Result<()> {
+        match (options.pool_size, self.limits.max_sessions()) {
+            (Some(0), _) => Err(self.config("a pool of 0 workers could serve nobody".into())),
+            (Some(size), Some(max)) if size > max => {
+                Err(self.config(format!("a pool of {size} workers does not fit into max_sessions, which is {max}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn target(&self, path: &Path, options: &ConnectOptions, name: String) -> Result<Target> {
+        let mut target = Target::new(&path.host).name(name);
+        target.port = path.port;
+        target.platform = self.os.as_deref().map(platform_of);
+        target.connect_timeout = options.connect_timeout;
+        target.command_timeout = options.command_timeout;
+        target.host_keys = options.host_keys.clone().unwrap_or_default();
+        target.arguments = options.arguments.clone();
+        if !path.proxy.is_empty() {
+            target.arguments.insert(PROXY.into(), path.proxy.join(","));
+        }
+        target.enable = self.enable(path)?;
+        target.credential = match &options.credential {
+            Some(named) => self.credential(path, named)?.ok_or_else(|| self.no_credential(named))?,
+            None => self.credential(path, "default")?.unwrap_or_default(),
+        };
+        Ok(target)
+    }
+
+    fn credential(&self, path: &Path, name: &str) -> Result<Option<Credential>> {
+        let found = path.credentials.get(name).or_else(|| self.credentials.get(name));
+        found.cloned().transpose().map_err(|error| error.with_device(&self.name))
+    }
+
+    fn enable(&self, path: &Path) -> Result<Option<Secret>> {
+        Ok(self.credential(path, "enable")?.and_then(|enable| enable.password))
+    }
+
+    fn no_credential(&self, name: &str) -> Error {
+        let known: Vec<&str> = self.credentials.keys().map(String::as_str).collect();
+        self.config(format!("no credential {name:?}; there are: {}", known.join(", ")))
+    }
+
+    fn config(&self, message: String) -> Error {
+        Error::new(ErrorKind::Config, message).with_device(&self.name)
+    }
+}
+
+/// The platform that understands `os`: a name of ours, or one of those that pyATS uses. What has no platform of its own
+/// here is `generic`, which learns the prompt.
+fn platform_of(os: &str) -> String {
+    match os {
+        "ios" | "iosxe" => "cisco_ios".into(),
+        "aireos" | "apic" | "asa" | "cheetah" | "dnac" | "eos" | "ftd" | "fxos" | "gaia" | "hvrp" | "iosxr"
+        | "ironware" | "junos" | "nxos" | "sdwan" | "sonic" | "sros" | "viptela" | "vyos" => "generic".into(),
+        os => os.into(),
+    }
+}

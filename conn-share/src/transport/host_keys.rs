@@ -1,0 +1,106 @@
+//! Which SSH host keys are trusted.
+
+use std::path::{Path, PathBuf};
+
+/// Which SSH host keys a connection trusts. Strict unless told otherwise.
+///
+/// Keys are looked up in `known_hosts` files in OpenSSH's format, with hashed names, `[host]:port`, wildcards,
+/// negation and `@revoked`. Lines that begin with `@cert-authority` are passed over: host certificates are not used.
+///
+/// | | unknown key | changed key | revoked key |
+/// |---|---|---|---|
+/// | [`HostKeys::known`] | refused | refused | refused |
+/// | [`HostKeys::accept_new`] | written down and trusted | refused | refused |
+/// | [`HostKeys::danger_accept_any`] | trusted | trusted | trusted |
+///
+/// ```
+/// use conn_share::HostKeys;
+///
+/// let strict = HostKeys::known().file("/etc/lab/known_hosts");
+/// let first_contact = HostKeys::accept_new().file("known_hosts").without_default_files();
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HostKeys {
+    policy: Policy,
+    files: Vec<PathBuf>,
+    default_files: bool,
+}
+
+/// What to do about a key that no file knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Policy {
+    Refuse,
+    WriteDown,
+    AcceptAny,
+}
+
+impl HostKeys {
+    /// Only keys that are written down already, in `~/.ssh/known_hosts`, `/etc/ssh/ssh_known_hosts` or a file given
+    /// with [`HostKeys::file`]. This is the default.
+    pub fn known() -> Self {
+        Self::with_policy(Policy::Refuse)
+    }
+
+    /// Like [`HostKeys::known`], but the key of a host that no file knows is written down and trusted from then on.
+    ///
+    /// It goes to the first file given with [`HostKeys::file`], otherwise to `~/.ssh/known_hosts`. A host that is
+    /// known by a key of another type is not new, and is refused.
+    pub fn accept_new() -> Self {
+        Self::with_policy(Policy::WriteDown)
+    }
+
+    /// Any key, without looking: whoever answers may read the password and everything sent, and answer as they like.
+    ///
+    /// For simulators and throw-away machines alone.
+    pub fn danger_accept_any() -> Self {
+        Self::with_policy(Policy::AcceptAny)
+    }
+
+    /// Reads `path` too. A file that cannot be read is an error, except for [`HostKeys::accept_new`], which makes it.
+    #[must_use]
+    pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.files.push(path.into());
+        self
+    }
+
+    /// Leaves `~/.ssh/known_hosts` and `/etc/ssh/ssh_known_hosts` out: only the files given count.
+    #[must_use]
+    pub fn without_default_files(mut self) -> Self {
+        self.default_files = false;
+        self
+    }
+
+    fn with_policy(policy: Policy) -> Self {
+        Self { policy, files: Vec::new(), default_files: true }
+    }
+}
+
+impl Default for HostKeys {
+    fn default() -> Self {
+        Self::known()
+    }
+}
+
+#[cfg(feature = "ssh")]
+impl HostKeys {
+    pub(super) fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    /// The files given by the caller.
+    pub(super) fn given_files(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(PathBuf::as_path)
+    }
+
+    /// The user's file and the machine's, unless left out.
+    pub(super) fn default_files(&self) -> impl Iterator<Item = PathBuf> {
+        let user = std::env::home_dir().map(|home| home.join(".ssh").join("known_hosts"));
+        let machine = Some(PathBuf::from("/etc/ssh/ssh_known_hosts"));
+        [user, machine].into_iter().flatten().filter(|_| self.default_files)
+    }
+
+    /// Where new keys are written down.
+    pub(super) fn new_keys_file(&self) -> Option<PathBuf> {
+        self.given_files().map(Path::to_owned).next().or_else(|| self.default_files().next())
+    }
+}

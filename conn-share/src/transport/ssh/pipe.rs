@@ -1,0 +1,229 @@
+//! What the session's task and the caller's stream share: bytes that arrived, who waits, and how it ended.
+//!
+//! russh drives a connection in one task, and that task stops when a handler or a channel's queue makes it wait,
+//! keepalives included. So nothing here ever makes it wait: its handler appends what arrives, and when too much is
+//! unread it is the *socket* that stops giving bytes (see [`Wire`](super::wire::Wire)). Memory stays bounded, the
+//! peer feels it through TCP, and the task goes on writing and keeping time.
+
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use crate::{Error, ErrorKind};
+
+/// Unread bytes beyond which nothing more is taken from the socket.
+///
+/// A reader takes all of it at once, so this is also how far the peer can run ahead: enough to keep a gigabit link
+/// busy for two milliseconds, little enough for thousands of sessions. One SSH packet (at most 256 KiB) may come on
+/// top, since a packet in flight is not cut.
+pub(super) const UNREAD_LIMIT: usize = 256 * 1024;
+
+/// Buffers larger than this are given back once they are empty, so that an idle session costs little.
+const KEPT_CAPACITY: usize = 32 * 1024;
+
+pub(super) struct Pipe(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    unread: Vec<u8>,
+    end: Option<End>,
+    /// The socket was held back since `unread` was full.
+    held_back: bool,
+    /// The server took our login.
+    logged_in: bool,
+    /// The session's task is gone.
+    finished: bool,
+    reader: Option<Waker>,
+    session: Option<Waker>,
+    closer: Option<Waker>,
+}
+
+/// How a session ended.
+#[derive(Clone, Debug)]
+pub(super) enum End {
+    /// The peer closed the shell in good order.
+    Closed,
+    /// This program cut it.
+    Cut,
+    /// The connection is gone; `farewell` when the peer said so itself.
+    Lost { kind: ErrorKind, text: String, farewell: bool },
+}
+
+/// What the session's task may do with its socket.
+pub(super) enum Leave {
+    Go,
+    /// Too much is unread: come back when woken.
+    Hold,
+    /// Stop.
+    Cut,
+}
+
+impl Pipe {
+    pub(super) fn new() -> Self {
+        Self(Mutex::new(State::default()))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Appends what arrived. Never waits.
+    pub(super) fn push(&self, bytes: &[u8]) {
+        let mut state = self.state();
+        state.unread.extend_from_slice(bytes);
+        let reader = state.reader.take();
+        drop(state);
+        wake(reader);
+    }
+
+    /// Moves everything unread into `into`, which must be empty; `Ready(Ok(false))` at the end of a closed session.
+    pub(super) fn poll_take(&self, cx: &mut Context<'_>, into: &mut Vec<u8>) -> Poll<io::Result<bool>> {
+        if into.capacity() > KEPT_CAPACITY {
+            *into = Vec::new();
+        }
+        let _replaced;
+        let mut state = self.state();
+        if matches!(state.end, Some(End::Cut)) {
+            return Poll::Ready(Err(End::Cut.into()));
+        }
+        if !state.unread.is_empty() {
+            std::mem::swap(&mut state.unread, into);
+            let session = if std::mem::take(&mut state.held_back) { state.session.take() } else { None };
+            drop(state);
+            wake(session);
+            return Poll::Ready(Ok(true));
+        }
+        match &state.end {
+            Some(End::Closed) => Poll::Ready(Ok(false)),
+            Some(end) => Poll::Ready(Err(end.clone().into())),
+            None => {
+                _replaced = remember(&mut state.reader, cx);
+                Poll::Pending
+            }
+        }
+    }
+
+    /// Whether the session's task may read from its socket; remembers whom to wake when that changes.
+    pub(super) fn leave_to_read(&self, cx: &mut Context<'_>) -> Leave {
+        let _replaced;
+        let mut state = self.state();
+        _replaced = remember(&mut state.session, cx);
+        if matches!(state.end, Some(End::Cut)) {
+            return Leave::Cut;
+        }
+        state.held_back = state.unread.len() >= UNREAD_LIMIT;
+        if state.held_back { Leave::Hold } else { Leave::Go }
+    }
+
+    /// Whether the session's task may write to its socket; remembers whom to wake when that changes.
+    pub(super) fn leave_to_write(&self, cx: &mut Context<'_>) -> Leave {
+        let _replaced;
+        let mut state = self.state();
+        _replaced = remember(&mut state.session, cx);
+        if matches!(state.end, Some(End::Cut)) { Leave::Cut } else { Leave::Go }
+    }
+
+    /// Notes that the server took our login.
+    pub(super) fn logged_in(&self) {
+        self.state().logged_in = true;
+    }
+
+    pub(super) fn is_logged_in(&self) -> bool {
+        self.state().logged_in
+    }
+
+    /// The socket is held back at this moment.
+    pub(super) fn is_held_back(&self) -> bool {
+        self.state().held_back
+    }
+
+    /// Notes how the session ended, unless that is known already. A cut always counts.
+    pub(super) fn end(&self, end: End) {
+        let mut state = self.state();
+        if matches!(end, End::Cut) {
+            // Nobody will read it, and a line that is kept somewhere need not keep it.
+            state.unread = Vec::new();
+            state.end = Some(end);
+        } else {
+            state.end.get_or_insert(end);
+        }
+        let wakers = [state.reader.take(), state.session.take()];
+        drop(state);
+        wakers.into_iter().for_each(wake);
+    }
+
+    /// How it ended, when it did.
+    pub(super) fn ended(&self) -> Option<End> {
+        self.state().end.clone()
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.state().end.is_none()
+    }
+
+    /// The session's task is gone, and its socket with it.
+    pub(super) fn finish(&self) {
+        self.end(End::Lost {
+            kind: ErrorKind::Disconnected,
+            text: "the connection is gone".to_owned(),
+            farewell: false,
+        });
+        let mut state = self.state();
+        state.finished = true;
+        let closer = state.closer.take();
+        drop(state);
+        wake(closer);
+    }
+
+    /// Waits until the session's task is gone.
+    pub(super) fn poll_finished(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let _replaced;
+        let mut state = self.state();
+        if state.finished {
+            return Poll::Ready(());
+        }
+        _replaced = remember(&mut state.closer, cx);
+        Poll::Pending
+    }
+
+    #[cfg(test)]
+    pub(super) fn unread(&self) -> usize {
+        self.state().unread.len()
+    }
+}
+
+impl From<End> for Error {
+    fn from(end: End) -> Self {
+        match end {
+            End::Closed => Error::new(ErrorKind::Disconnected, "the device closed the session"),
+            End::Cut => Error::new(ErrorKind::NotConnected, "the session was closed by this program"),
+            End::Lost { kind, text, .. } => Error::new(kind, text),
+        }
+    }
+}
+
+impl From<End> for io::Error {
+    fn from(end: End) -> Self {
+        let kind = match end {
+            End::Closed => io::ErrorKind::BrokenPipe,
+            End::Cut => io::ErrorKind::ConnectionAborted,
+            End::Lost { .. } => io::ErrorKind::ConnectionReset,
+        };
+        io::Error::new(kind, Error::from(end))
+    }
+}
+
+/// Puts the caller's waker into `slot`. The one that was there is returned, to be dropped once the lock is free:
+/// what dropping a waker runs is not ours to know.
+fn remember(slot: &mut Option<Waker>, cx: &Context<'_>) -> Option<Waker> {
+    match slot {
+        Some(waker) if waker.will_wake(cx.waker()) => None,
+        _ => slot.replace(cx.waker().clone()),
+    }
+}
+
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}

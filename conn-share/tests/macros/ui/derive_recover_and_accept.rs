@@ -1,0 +1,15 @@
+#![allow(unused)]
+use conn_share::{ConnLock, Lockable, locked};
+
+#[derive(Lockable)]
+#[lockable(recover = Self::reconnect, accept_interrupted)]
+struct Session {
+    lock: ConnLock,
+}
+
+#[locked]
+impl Session {
+    async fn send(&self) {}
+}
+
+fn main() {}

@@ -1,0 +1,21 @@
+#![allow(unused)]
+use conn_share::{ConnLock, Lockable, locked};
+
+#[derive(Lockable)]
+#[lockable(recover = Self::reconnect)]
+struct Session {
+    lock: ConnLock,
+}
+
+impl Session {
+    async fn reconnect(&self) -> bool {
+        true
+    }
+}
+
+#[locked]
+impl Session {
+    async fn send(&self) {}
+}
+
+fn main() {}

@@ -1,0 +1,15 @@
+#![allow(unused)]
+use conn_share::{ConnLock, Lockable, locked};
+
+#[derive(Lockable)]
+struct Session {
+    reading: ConnLock,
+    writing: ConnLock,
+}
+
+#[locked]
+impl Session {
+    async fn send(&self) {}
+}
+
+fn main() {}

@@ -1,0 +1,14 @@
+#![allow(unused)]
+use conn_share::{ConnLock, Lockable, locked};
+
+#[derive(Lockable)]
+struct Session {
+    lock: ConnLock<Vec<u8>>,
+}
+
+#[locked]
+impl Session {
+    async fn send(self: Box<Self>) {}
+}
+
+fn main() {}

@@ -1,0 +1,16 @@
+#![allow(unused)]
+use conn_share::{ConnLock, Lockable, locked};
+
+#[derive(Lockable)]
+struct Session {
+    lock: ConnLock<Vec<u8>>,
+}
+
+impl Session {
+    #[locked]
+    const fn length(&self) -> usize {
+        4
+    }
+}
+
+fn main() {}
