@@ -22,6 +22,8 @@ mod options;
 mod request;
 mod shared;
 mod slots;
+#[cfg(test)]
+mod slots_model;
 mod status;
 mod tending;
 mod work;
