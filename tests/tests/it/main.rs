@@ -1,6 +1,9 @@
 //! Whole-system tests: one file per behaviour.
 
+mod bad_input;
+mod five_sessions;
 mod one_line;
 mod servers;
+mod storm;
 mod tidy;
 mod ways;
