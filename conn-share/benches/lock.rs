@@ -207,7 +207,10 @@ fn compare_contended(name: &str, build: impl Fn() -> Runtime, tasks: usize) {
     let ratio = median(rounds.iter().map(|(our, their)| our.0.as_secs_f64() / their.0.as_secs_f64()));
     let (our, their) = (median(rounds.iter().map(|r| r.0.1)), median(rounds.iter().map(|r| r.1.1)));
     let nanos = median(rounds.iter().map(|r| r.0.0.as_nanos() as f64 / turns as f64));
-    println!("{name:<44} {ratio:>6.3} {:>6.2}   {nanos:>8.1} ns; most and fewest turns {our:.2} % apart beside {their:.2} %", 1.05);
+    println!(
+        "{name:<44} {ratio:>6.3} {:>6.2}   {nanos:>8.1} ns; most and fewest turns {our:.2} % apart beside {their:.2} %",
+        1.05
+    );
 }
 
 fn current_thread() -> Runtime {

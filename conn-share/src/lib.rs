@@ -1,8 +1,11 @@
 //! Share connections to network devices between Tokio tasks.
 
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
 mod lock;
 mod pool;
 
+#[cfg(feature = "_talking")]
 mod deadline;
 
 #[cfg(feature = "_talking")]

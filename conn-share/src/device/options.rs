@@ -96,7 +96,7 @@ impl ConnectOptions {
         self
     }
 
-    /// Which SSH host keys are trusted. Default: [`HostKeys::known`], only those written down in `known_hosts`.
+    /// Which SSH host keys are trusted. Default: those in the user's and the system's `known_hosts`, and no others.
     #[must_use]
     pub fn host_keys(mut self, trust: HostKeys) -> Self {
         self.host_keys = Some(trust);
