@@ -35,18 +35,18 @@ struct Tally {
 }
 
 /// What is asked, and what the answer has to be.
-struct Questions<'a> {
-    lab: &'a Lab,
+struct Questions {
+    lab: Arc<Lab>,
     table: String,
     route: String,
 }
 
-impl<'a> Questions<'a> {
+impl Questions {
     const LONG: &'static str = "show ip bgp";
 
-    fn new(lab: &'a Lab, long: &str) -> Self {
+    fn new(lab: &Arc<Lab>, long: &str) -> Self {
         let route = lab.vtysh(&format!("show ip route {}", lab.address(0))).expect("a route");
-        Self { lab, table: lab.vtysh(long).expect("the table"), route: steady(&route) }
+        Self { lab: Arc::clone(lab), table: lab.vtysh(long).expect("the table"), route: steady(&route) }
     }
 
     /// The answer to `show ip route` for the network of this number: they differ in the address alone.
@@ -62,18 +62,18 @@ fn steady(route: &str) -> String {
 }
 
 /// What the storm does, on one device.
-struct Storm<'a> {
+struct Storm {
     callers: usize,
     commands: usize,
     seed: u64,
     long: &'static str,
-    questions: &'a Questions<'a>,
-    tally: &'a Tally,
+    questions: Questions,
+    tally: Tally,
 }
 
-impl Storm<'_> {
+impl Storm {
     /// One caller of `callers`: its share of the commands, a third of them given up.
-    async fn caller(&self, number: usize, device: &Device) {
+    async fn caller(self: Arc<Self>, number: usize, device: Device) {
         let mut dice = Dice::new(self.seed.wrapping_add(number as u64 * 7919));
         for _ in 0..self.commands / self.callers {
             let network = dice.below(ROUTES as u64) as usize;
@@ -122,13 +122,15 @@ impl Storm<'_> {
         }
     }
 
-    /// All callers side by side.
-    async fn rage(&self, device: &Device) {
-        let mut callers = Vec::new();
+    /// All callers, each a task.
+    async fn rage(self: &Arc<Self>, device: &Device) -> Duration {
+        let start = Instant::now();
+        let mut callers = tokio::task::JoinSet::new();
         for number in 0..self.callers {
-            callers.push(self.caller(number, device));
+            callers.spawn(Arc::clone(self).caller(number, device.clone()));
         }
-        conn_share::pcall(callers, |caller| async move { Ok::<_, Error>(caller.await) }).await;
+        callers.join_all().await;
+        start.elapsed()
     }
 }
 
@@ -159,7 +161,7 @@ fn commands(default: usize) -> usize {
 }
 
 /// Every worker of the pool answers, and there are as many as there should be.
-async fn check_whole<C: ConnectionClass>(pool: &AsyncPool<Session<C>>, questions: &Questions<'_>, size: usize) {
+async fn check_whole<C: ConnectionClass>(pool: &AsyncPool<Session<C>>, questions: &Questions, size: usize) {
     let mut workers = Vec::new();
     for _ in 0..size {
         workers.push(tokio::time::timeout(HANG, pool.get()).await.expect("a worker within reason").expect("a worker"));
@@ -186,19 +188,17 @@ async fn over_ssh_with_sessions_killed_and_frozen() {
     device.connect::<SshConnection>(options).await.expect("a pool");
     let pool = device.pool_as::<SshConnection>("mgmt").expect("the pool");
 
-    let tally = Tally::default();
     let done = Arc::new(AtomicBool::new(false));
     let trouble = tokio::spawn({
         let (lab, done) = (Arc::clone(&lab), Arc::clone(&done));
         async move { make_trouble(&lab, seed, Duration::from_millis(1500), &done).await }
     });
-    let start = Instant::now();
-    let storm = Storm { callers: 7, commands, seed, long: Questions::LONG, questions: &questions, tally: &tally };
-    storm.rage(&device).await;
-    let took = start.elapsed();
+    let storm = Storm { callers: 7, commands, seed, long: Questions::LONG, questions, tally: Tally::default() };
+    let storm = Arc::new(storm);
+    let took = storm.rage(&device).await;
     done.store(true, Ordering::Relaxed);
     let (killed, frozen) = trouble.await.expect("the trouble");
-    check_whole(&pool, &questions, WORKERS).await;
+    check_whole(&pool, &storm.questions, WORKERS).await;
 
     let (mut resynchronised, mut reconnected) = (0, 0);
     let workers = [pool.get().await, pool.get().await, pool.get().await, pool.get().await, pool.get().await];
@@ -208,7 +208,7 @@ async fn over_ssh_with_sessions_killed_and_frozen() {
         reconnected += status.reconnected;
     }
     let counters = pool.status().counters;
-    report("SSH", seed, commands, took, &tally);
+    report("SSH", &storm, took);
     eprintln!(
         "  sessions killed {killed}, frozen {}; the workers at the end: {resynchronised} recoveries in place, \
          {reconnected} reconnects; the pool: {} connected, {} closed",
@@ -222,7 +222,7 @@ async fn over_ssh_with_sessions_killed_and_frozen() {
         let _ = shell.thaw();
     }
     // One that is taken away takes the call along that it was busy with, and no other.
-    judge(&tally, seed, killed + lost);
+    judge(&storm, killed + lost);
     device.disconnect_all().await.expect("disconnecting");
 }
 
@@ -230,7 +230,7 @@ async fn over_ssh_with_sessions_killed_and_frozen() {
 async fn over_one_telnet_line() {
     let seed = Dice::seed();
     let commands = commands(1500) / 5;
-    let lab = Lab::start(&LabOptions { routes: ROUTES }).expect("a lab");
+    let lab = Arc::new(Lab::start(&LabOptions { routes: ROUTES }).expect("a lab"));
     // zebra knows no BGP table; the ages in its own are masked.
     let questions = Questions::new(&lab, "show ip route");
     let device = ways::device(&lab);
@@ -238,25 +238,24 @@ async fn over_one_telnet_line() {
     device.connect::<TelnetConnection>(options).await.expect("a connection");
     let line = device.connection_as::<TelnetConnection>("console").expect("the line");
 
-    let tally = Tally::default();
-    let start = Instant::now();
-    Storm { callers: 2, commands, seed, long: "show ip route", questions: &questions, tally: &tally }
-        .rage(&device)
-        .await;
-    report("Telnet", seed, commands, start.elapsed(), &tally);
+    let storm = Storm { callers: 2, commands, seed, long: "show ip route", questions, tally: Tally::default() };
+    let storm = Arc::new(storm);
+    let took = storm.rage(&device).await;
+    report("Telnet", &storm, took);
     let status = line.status();
     eprintln!("  {} recoveries in place, {} reconnects", status.resynchronised, status.reconnected);
-    judge(&tally, seed, 0);
+    judge(&storm, 0);
     assert!(line.is_connected());
     device.disconnect_all().await.expect("disconnecting");
 }
 
-fn report(way: &str, seed: u64, commands: usize, took: Duration, tally: &Tally) {
+fn report(way: &str, storm: &Storm, took: Duration) {
+    let Storm { commands, seed, tally, .. } = storm;
     let count = |number: &AtomicUsize| number.load(Ordering::Relaxed);
     eprintln!(
         "storm over {way}, seed {seed}: {commands} commands in {took:.1?}, {:.0}/s; answered {}, given up {}, failed {}, \
          hung {}",
-        commands as f64 / took.as_secs_f64(),
+        *commands as f64 / took.as_secs_f64(),
         count(&tally.answered),
         count(&tally.given_up),
         count(&tally.failed),
@@ -265,7 +264,8 @@ fn report(way: &str, seed: u64, commands: usize, took: Duration, tally: &Tally) 
 }
 
 /// No wrong answer, no hang, and no more failures than sessions taken away explain.
-fn judge(tally: &Tally, seed: u64, allowed_failures: usize) {
+fn judge(storm: &Storm, allowed_failures: usize) {
+    let Storm { tally, seed, .. } = storm;
     let wrong = tally.wrong.lock().expect("the wrong ones");
     assert!(wrong.is_empty(), "seed {seed}: {} wrong answers, the first: {:?}", wrong.len(), wrong.first());
     assert_eq!(tally.hung.load(Ordering::Relaxed), 0, "seed {seed}: calls hung");
