@@ -1,8 +1,11 @@
 //! Share connections to network devices between Tokio tasks.
 
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
 mod lock;
 mod pool;
 
+#[cfg(feature = "_talking")]
 mod deadline;
 
 #[cfg(feature = "_talking")]
@@ -34,9 +37,11 @@ pub use connection::{
 };
 #[cfg(feature = "_talking")]
 pub use device::{
-    Classes, ConnectOptions, ConnectionManager, Device, DeviceBuilder, Path, Pcall, PcallFuture, Progress, Session,
-    Unfinished, pcall,
+    Classes, ConnectOptions, ConnectionManager, Device, DeviceBuilder, DevicePool, Path, Pcall, PcallFuture, Progress,
+    Session, Unfinished, pcall,
 };
+#[cfg(feature = "testbed")]
+pub use device::{Testbed, UnknownKey};
 #[cfg(feature = "_talking")]
 pub use error::{Error, ErrorKind, Result};
 #[doc(hidden)]
@@ -44,7 +49,10 @@ pub use lock::private as __private;
 pub use lock::{
     ConnLock, Deadlock, Holder, LockError, LockTimeout, Lockable, LockableExt, RecoverError, StateError, StateGuard,
 };
-pub use pool::PoolError;
+pub use pool::{
+    AsyncPool, ConnectFailure, Connector, Counters, Drained, Holder as WorkerHolder, PoolBuilder, PoolError, PoolPhase,
+    PoolTimeout, StartPolicy, Status, WorkerGuard,
+};
 #[cfg(feature = "_talking")]
 pub use secret::Secret;
 #[cfg(feature = "_talking")]

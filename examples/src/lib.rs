@@ -1,1 +1,11 @@
-//! What the example programs share: options from the command line and printing.
+//! What the example programs share: options from the command line, secrets, and printing.
+
+mod options;
+mod print;
+mod secrets;
+mod timeline;
+
+pub use options::{Address, Options};
+pub use print::{Printer, whole_error};
+pub use secrets::secret;
+pub use timeline::{Call, Timeline};

@@ -47,8 +47,8 @@ pub(crate) fn expand(item: TokenStream) -> TokenStream {
 fn implementation(input: &DeriveInput) -> Result<TokenStream> {
     let options = Options::of(input)?;
     let LockField { member, ty } = LockField::of(input)?;
-    let conn_share = options.conn_share();
     let at_field = Span::call_site().located_at(ty.span());
+    let conn_share = options.conn_share(at_field);
     let (state, lock) = match state_of(ty) {
         Some(state) => (state, quote_spanned!(at_field=> &self.#member)),
         None => (
@@ -77,32 +77,36 @@ fn implementation(input: &DeriveInput) -> Result<TokenStream> {
             }
         }
     });
-    Ok(implement(input, &conn_share, &state, &lock, recover))
+    Ok(implement(input, &conn_share, at_field, &state, &lock, recover))
 }
 
 /// What stands in for the implementation after a mistake, which has been reported.
 fn stand_in(input: &DeriveInput) -> TokenStream {
-    let conn_share = Options::of(input).unwrap_or_default().conn_share();
-    implement(input, &conn_share, &quote!(()), &quote!(::core::unreachable!()), None)
+    let conn_share = Options::of(input).unwrap_or_default().conn_share(Span::call_site());
+    implement(input, &conn_share, Span::call_site(), &quote!(()), &quote!(::core::unreachable!()), None)
 }
 
 fn implement(
     input: &DeriveInput,
     conn_share: &TokenStream,
+    at_field: Span,
     state: &TokenStream,
     lock: &TokenStream,
     recover: Option<TokenStream>,
 ) -> TokenStream {
     let name = &input.ident;
     let (generics, arguments, conditions) = input.generics.split_for_impl();
+    let conn_lock = quote_spanned! {at_field=>
+        fn conn_lock(&self) -> &#conn_share::ConnLock<Self::State> {
+            #lock
+        }
+    };
     quote! {
         #[automatically_derived]
         impl #generics #conn_share::Lockable for #name #arguments #conditions {
             type State = #state;
 
-            fn conn_lock(&self) -> &#conn_share::ConnLock<Self::State> {
-                #lock
-            }
+            #conn_lock
 
             #recover
         }

@@ -1,7 +1,7 @@
 //! `#[lockable(recover = Self::reconnect)]` on the struct.
 
-use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote_spanned};
 use syn::{DeriveInput, ExprPath, Path, Result};
 
 #[derive(Default)]
@@ -48,7 +48,8 @@ impl Options {
         Ok(options)
     }
 
-    pub(super) fn conn_share(&self) -> TokenStream {
-        self.conn_share.as_ref().map_or_else(|| quote!(::conn_share), ToTokens::to_token_stream)
+    /// The crate; `span` is for our own way of writing it.
+    pub(super) fn conn_share(&self, span: Span) -> TokenStream {
+        self.conn_share.as_ref().map_or_else(|| quote_spanned!(span=> ::conn_share), ToTokens::to_token_stream)
     }
 }

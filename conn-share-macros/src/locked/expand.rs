@@ -6,8 +6,8 @@ use syn::spanned::Spanned;
 use syn::{PathArguments, Receiver, Type, parse_quote};
 
 use super::check::{Form, Holder, Plan};
-use super::parse::{Method, Owner, regroup};
-use super::returns::{Fallible, Output};
+use crate::item::{Method, Owner, regroup};
+use crate::output::{Fallible, Output};
 
 /// Gives back the method with its code under the lock; without a plan, as it is.
 ///
@@ -65,13 +65,18 @@ pub(super) fn method(method: &Method, plan: Option<&Plan>, owner: Option<&Owner>
     Method { body: Some(body), ..method.clone() }.into_token_stream()
 }
 
+/// Whether the method's body is one of ours already.
+pub(super) fn is_expanded(method: &Method) -> bool {
+    let tokens: Vec<TokenTree> = method.body.iter().flat_map(Group::stream).collect();
+    let is = |token: &TokenTree, name: &str| matches!(token, TokenTree::Ident(ident) if ident == name);
+    tokens.windows(4).any(|window| is(&window[0], "__private") && is(&window[3], "locked"))
+}
+
 /// What the pieces of one expansion have in common.
 struct Names<'a> {
     plan: &'a Plan,
     method: &'a Ident,
     owner: Option<&'a Owner>,
-    /// `::conn_share::__private`
-    private: TokenStream,
     /// Names of ours: the user's code cannot see them, nor they the user's.
     ours: Span,
     /// Where the compiler complains about the type: the impl's header, the same for all methods, so that it does so once.
@@ -92,11 +97,15 @@ impl<'a> Names<'a> {
             plan,
             method: name,
             owner,
-            private: plan.options.private(),
             ours,
             of_type: owner.map_or_else(|| name.span(), |owner| owner.span),
             of_output: ours.located_at(of_output),
         }
+    }
+
+    /// `::conn_share::__private`
+    fn private(&self, span: Span) -> TokenStream {
+        self.plan.options.private(span)
     }
 
     fn locked(&self, receiver: &Receiver, capture: Option<&TokenTree>, code: &Group) -> TokenStream {
@@ -107,10 +116,11 @@ impl<'a> Names<'a> {
         let keep = self.keep(receiver);
         let failed = self.lock_failed(&error);
         let contents = self.contents(code);
-        let private = &self.private;
+        let at_type = ours.located_at(self.of_type);
+        let private = self.private(at_type);
         let or_else = quote_spanned!(ours=> move |#error| #failed);
         let body = quote_spanned!(ours=> async #capture { #contents });
-        let locked = quote_spanned!(ours.located_at(self.of_type)=> #private::locked(#this, #site, #or_else, #body));
+        let locked = quote_spanned!(at_type=> #private::locked(#this, #site, #or_else, #body));
         let never = matches!(self.plan.output, Output::Never).then(|| quote_spanned!(ours=> match));
         let never_comes = never.as_ref().map(|_| quote_spanned!(ours=> {}));
         quote_spanned! {ours=>
@@ -145,7 +155,8 @@ impl<'a> Names<'a> {
     /// A static that says who waits or holds; two where only the compiler knows whether the method returns a `Result`,
     /// and the statement that asks it.
     fn site(&self) -> (Option<TokenStream>, TokenStream) {
-        let Self { private, ours, method, .. } = self;
+        let Self { ours, method, .. } = self;
+        let private = self.private(*ours);
         // At the method's own name: there, `line!()` is the method's line and not the attribute's.
         let here = method.span();
         let place = quote_spanned!(here=> ::core::file!(), ::core::line!());
@@ -184,7 +195,8 @@ impl<'a> Names<'a> {
 
     /// Turns a lock error into what the method returns.
     fn lock_failed(&self, error: &Ident) -> TokenStream {
-        let Self { private, ours, of_output, .. } = self;
+        let Self { ours, of_output, .. } = self;
+        let private = self.private(*of_output);
         let output = match &self.plan.output {
             Output::Never => return quote_spanned!(*ours=> #private::no_lock(&#error)),
             Output::Opaque => {

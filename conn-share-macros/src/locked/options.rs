@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use proc_macro2::TokenStream;
-use quote::quote;
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
 use syn::parse::{Parse, ParseStream};
 use syn::{Error, Ident, LitStr, Path, Result, Token};
 
@@ -23,11 +23,11 @@ impl Options {
         Self { timeout: self.timeout, conn_share: self.conn_share.or_else(|| outer.conn_share.clone()) }
     }
 
-    /// The module that expansions name.
-    pub(super) fn private(&self) -> TokenStream {
+    /// The module that expansions name; `span` is for our own way of writing it.
+    pub(super) fn private(&self, span: Span) -> TokenStream {
         match &self.conn_share {
             Some(path) => quote!(#path::__private),
-            None => quote!(::conn_share::__private),
+            None => quote_spanned!(span=> ::conn_share::__private),
         }
     }
 }

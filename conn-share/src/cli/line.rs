@@ -91,7 +91,7 @@ impl Line {
         }
     }
 
-    pub(crate) fn to_start(&mut self) {
+    pub(crate) fn go_to_start(&mut self) {
         self.cells().cursor = 0;
     }
 

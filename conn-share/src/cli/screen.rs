@@ -161,7 +161,7 @@ impl Screen {
     fn settle_return(&mut self) {
         if std::mem::take(&mut self.returned) {
             self.look(false);
-            self.line.to_start();
+            self.line.go_to_start();
         }
     }
 

@@ -88,7 +88,7 @@ impl Life {
 impl Link {
     /// A link to `target`, unconnected.
     pub(crate) fn new(target: &Target, options: SessionOptions, line_end: &str, opener: Opener) -> Result<Self> {
-        let options = options.from_arguments(target)?;
+        let options = options.with_arguments(target)?;
         let platform = match (options.platform, &target.platform) {
             (Some(platform), _) => platform,
             (None, name) => {

@@ -50,7 +50,7 @@ impl TelnetConnection {
     ///
     /// As [`TelnetConnection::new`].
     pub fn with_options(target: &Target, options: SessionOptions) -> Result<Self> {
-        let options = options.from_arguments(target)?;
+        let options = options.with_arguments(target)?;
         let (to, raw) = (target.clone(), options.raw);
         let opener = Arc::new(move |deadline| -> Opening {
             let to = to.clone();

@@ -24,7 +24,7 @@ pub struct DeviceBuilder {
     name: String,
     os: Option<String>,
     platform: Option<String>,
-    credentials: BTreeMap<String, Credential>,
+    credentials: BTreeMap<String, Result<Credential>>,
     paths: BTreeMap<String, Path>,
     default_via: Option<String>,
     default_alias: Option<String>,
@@ -72,23 +72,27 @@ impl DeviceBuilder {
 
     /// The login used unless another is named: short for the credential `default` with user name and password.
     pub fn login(self, username: impl Into<String>, password: impl Into<Secret>) -> Self {
-        let mut login = Credential::default();
-        login.username = username.into();
-        login.password = Some(password.into());
+        let login = Credential { username: username.into(), password: Some(password.into()), ..Credential::default() };
         self.credential("default", login)
     }
 
     /// The secret for `enable`: short for the credential `enable` with this password.
     pub fn enable(self, secret: impl Into<Secret>) -> Self {
-        let mut enable = Credential::default();
-        enable.password = Some(secret.into());
+        let enable = Credential { password: Some(secret.into()), ..Credential::default() };
         self.credential("enable", enable)
     }
 
     /// A login by name: `default` is used unless [`ConnectOptions::credential`] names another; the password of
     /// `enable` is the secret for that.
     pub fn credential(mut self, name: impl Into<String>, credential: Credential) -> Self {
-        self.credentials.insert(name.into(), credential);
+        self.credentials.insert(name.into(), Ok(credential));
+        self
+    }
+
+    /// A login that may not be to be had: an error for those who need it.
+    #[cfg(feature = "testbed")]
+    pub(super) fn credential_if(mut self, name: String, credential: Result<Credential>) -> Self {
+        self.credentials.insert(name, credential);
         self
     }
 
@@ -99,6 +103,13 @@ impl DeviceBuilder {
             self.mistake(format!("path {via:?} has no host"));
         }
         self.paths.insert(via, path);
+        self
+    }
+
+    /// A path that may have a problem: an error for those who take it.
+    #[cfg(feature = "testbed")]
+    pub(super) fn path_as_read(mut self, via: &str, path: Path) -> Self {
+        self.paths.insert(via.to_owned(), path);
         self
     }
 
@@ -190,6 +201,7 @@ impl DeviceBuilder {
             paths: self.paths,
             default_via: self.default_via,
             options: self.options,
+            disconnect_timeout: self.disconnect_timeout,
             limits: Arc::new(Limits::new(self.max_sessions, self.logins_at_once, self.logins_per_minute)),
         };
         Ok(Device::new(description, self.classes, connections))

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::{Credential, Error, ErrorKind, Result, Secret, Target};
 
-use super::entry::Plan;
+use super::entry::{PROXY, Plan};
 use super::limits::Limits;
 use super::{ConnectOptions, Path};
 
@@ -14,10 +15,12 @@ pub(super) struct Description {
     pub(super) name: String,
     pub(super) os: Option<String>,
     pub(super) platform: Option<String>,
-    pub(super) credentials: BTreeMap<String, Credential>,
+    /// One that is not to be had is an error for those who need it.
+    pub(super) credentials: BTreeMap<String, Result<Credential>>,
     pub(super) paths: BTreeMap<String, Path>,
     pub(super) default_via: Option<String>,
     pub(super) options: ConnectOptions,
+    pub(super) disconnect_timeout: Duration,
     pub(super) limits: Arc<Limits>,
 }
 
@@ -45,6 +48,9 @@ impl Description {
     /// Settles every option: call, path, device, and for what none of them sets the class and its platform decide.
     pub(super) fn plan(&self, call: ConnectOptions) -> Result<Plan> {
         let (via, path) = self.path(&call)?;
+        if let Some(problem) = &path.problem {
+            return Err(problem.clone().with_device(format!("{} via {via}", self.name)));
+        }
         let alias = call.alias.clone().or_else(|| path.options.alias.clone()).unwrap_or_else(|| via.to_owned());
         let mut options = ConnectOptions { via: None, alias: None, ..call.clone() }
             .over(&ConnectOptions { via: None, ..path.options.clone() })
@@ -54,7 +60,14 @@ impl Description {
         self.check_pool(&options)?;
         let name = format!("{} via {via}", self.name);
         let target = self.target(path, &options, name.clone())?;
-        Ok(Plan { alias, name, target, options, limits: self.limits.clone() })
+        Ok(Plan {
+            alias,
+            name,
+            target,
+            options,
+            disconnect_timeout: self.disconnect_timeout,
+            limits: self.limits.clone(),
+        })
     }
 
     fn check_pool(&self, options: &ConnectOptions) -> Result<()> {
@@ -73,24 +86,26 @@ impl Description {
         target.platform = self.os.as_deref().map(platform_of);
         target.connect_timeout = options.connect_timeout;
         target.command_timeout = options.command_timeout;
+        target.host_keys = options.host_keys.clone().unwrap_or_default();
         target.arguments = options.arguments.clone();
         if !path.proxy.is_empty() {
-            target.arguments.insert("proxy".into(), path.proxy.join(","));
+            target.arguments.insert(PROXY.into(), path.proxy.join(","));
         }
-        target.enable = self.enable(path);
+        target.enable = self.enable(path)?;
         target.credential = match &options.credential {
-            Some(named) => self.credential(path, named).cloned().ok_or_else(|| self.no_credential(named))?,
-            None => self.credential(path, "default").cloned().unwrap_or_default(),
+            Some(named) => self.credential(path, named)?.ok_or_else(|| self.no_credential(named))?,
+            None => self.credential(path, "default")?.unwrap_or_default(),
         };
         Ok(target)
     }
 
-    fn credential<'a>(&'a self, path: &'a Path, name: &str) -> Option<&'a Credential> {
-        path.credentials.get(name).or_else(|| self.credentials.get(name))
+    fn credential(&self, path: &Path, name: &str) -> Result<Option<Credential>> {
+        let found = path.credentials.get(name).or_else(|| self.credentials.get(name));
+        found.cloned().transpose().map_err(|error| error.with_device(&self.name))
     }
 
-    fn enable(&self, path: &Path) -> Option<Secret> {
-        self.credential(path, "enable")?.password.clone()
+    fn enable(&self, path: &Path) -> Result<Option<Secret>> {
+        Ok(self.credential(path, "enable")?.and_then(|enable| enable.password))
     }
 
     fn no_credential(&self, name: &str) -> Error {
@@ -103,10 +118,13 @@ impl Description {
     }
 }
 
-/// The platform that understands `os`, a name of ours or one that pyATS uses.
+/// The platform that understands `os`: a name of ours, or one of those that pyATS uses. What has no platform of its own
+/// here is `generic`, which learns the prompt.
 fn platform_of(os: &str) -> String {
     match os {
         "ios" | "iosxe" => "cisco_ios".into(),
+        "aireos" | "apic" | "asa" | "cheetah" | "dnac" | "eos" | "ftd" | "fxos" | "gaia" | "hvrp" | "iosxr"
+        | "ironware" | "junos" | "nxos" | "sdwan" | "sonic" | "sros" | "viptela" | "vyos" => "generic".into(),
         os => os.into(),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::Credential;
+use crate::{Credential, Error, Result};
 
 use super::ConnectOptions;
 
@@ -21,8 +21,10 @@ pub struct Path {
     pub(super) port: Option<u16>,
     pub(super) class: Option<String>,
     pub(super) proxy: Vec<String>,
-    pub(super) credentials: BTreeMap<String, Credential>,
+    pub(super) credentials: BTreeMap<String, Result<Credential>>,
     pub(super) options: ConnectOptions,
+    /// Why it cannot be taken, where that is known already.
+    pub(super) problem: Option<Error>,
 }
 
 impl Path {
@@ -36,6 +38,7 @@ impl Path {
             proxy: Vec::new(),
             credentials: BTreeMap::new(),
             options: ConnectOptions::default(),
+            problem: None,
         }
     }
 
@@ -64,7 +67,8 @@ impl Path {
         self
     }
 
-    /// Goes through another host; several are passed in the order given.
+    /// Goes through another host; several are passed in the order given. The class gets them as its argument `proxy`,
+    /// separated by commas; the crate's own classes cannot do it, and refuse.
     #[must_use]
     pub fn proxy(mut self, host: impl Into<String>) -> Self {
         self.proxy.push(host.into());
@@ -74,7 +78,7 @@ impl Path {
     /// Credentials for this path alone; they go before the device's of the same name.
     #[must_use]
     pub fn credential(mut self, name: impl Into<String>, credential: Credential) -> Self {
-        self.credentials.insert(name.into(), credential);
+        self.credentials.insert(name.into(), Ok(credential));
         self
     }
 

@@ -17,14 +17,18 @@
 
 use std::panic::Location;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
+use super::graph;
+use super::limits::Limits;
+use super::loan::Loan;
 use super::queue::{Granted, Place, Queue, Seen, Ticket};
 use super::raw::{Gate, StaticSlot};
 use super::site::Site;
+use super::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, MutexGuard, fence};
 use super::watchdog;
 
 /// Bits of `attention`; 0 means that the free path is open.
@@ -37,16 +41,6 @@ const SIBLINGS: u32 = 1 << 30;
 const ORPHANS: u32 = 1 << 31;
 const DEPTH: u32 = SIBLINGS - 1;
 
-/// A wait longer than this is reported, unless the lock says otherwise. Long enough for a slow `show tech`, short
-/// enough that somebody who watches a hanging script sees why.
-const SLOW_WAIT: Duration = Duration::from_secs(10);
-
-/// Values of `guard`.
-const FREE: u8 = 0;
-const LENT: u8 = 1;
-/// The state guard has outlived all sections: its drop ends the holding.
-const LENT_LAST: u8 = 2;
-
 /// The lock without its state.
 pub(crate) struct Core {
     gate: Gate,
@@ -54,9 +48,7 @@ pub(crate) struct Core {
     attention: AtomicU32,
     /// The ticket of the waiter that the lock was handed to, until it comes for it; 0 for none.
     granted: AtomicU64,
-    guard: AtomicU8,
-    /// Where the state guard was taken.
-    lent_at: StaticSlot<Location<'static>>,
+    loan: Loan,
     /// Counts holdings, so that a waiter can tell whether it is still the same one.
     holding: AtomicU64,
     /// Counts polls of the sections, so that the watchdog can tell one that nobody polls.
@@ -68,9 +60,7 @@ pub(crate) struct Core {
     queue: Mutex<Queue>,
     /// Whether the watchdog has the lock on its list.
     pub(crate) watched: AtomicBool,
-    /// In nanoseconds; `u64::MAX` for none.
-    timeout: AtomicU64,
-    slow_wait: AtomicU64,
+    pub(crate) limits: Limits,
 }
 
 /// How an attempt to go in, or to queue for it, ended.
@@ -95,36 +85,15 @@ impl Core {
             top: AtomicU32::new(0),
             attention: AtomicU32::new(0),
             granted: AtomicU64::new(0),
-            guard: AtomicU8::new(FREE),
-            lent_at: StaticSlot::empty(),
+            loan: Loan::new(),
             holding: AtomicU64::new(0),
             polls: AtomicU32::new(0),
             holder: StaticSlot::empty(),
             nested: StaticSlot::empty(),
-            queue: Mutex::default(),
+            queue: Mutex::new(Queue::default()),
             watched: AtomicBool::new(false),
-            timeout: AtomicU64::new(u64::MAX),
-            slow_wait: AtomicU64::new(nanos(SLOW_WAIT)),
+            limits: Limits::new(),
         }
-    }
-
-    pub(crate) fn timeout(&self) -> Option<Duration> {
-        match self.timeout.load(Ordering::Relaxed) {
-            u64::MAX => None,
-            nanos => Some(Duration::from_nanos(nanos)),
-        }
-    }
-
-    pub(crate) fn set_timeout(&self, limit: Duration) {
-        self.timeout.store(nanos(limit), Ordering::Relaxed);
-    }
-
-    pub(crate) fn slow_wait(&self) -> Duration {
-        Duration::from_nanos(self.slow_wait.load(Ordering::Relaxed))
-    }
-
-    pub(crate) fn set_slow_wait(&self, threshold: Duration) {
-        self.slow_wait.store(nanos(threshold), Ordering::Relaxed);
     }
 
     /// The key in the table of waits.
@@ -174,15 +143,24 @@ impl Core {
 
     /// The outermost section's method, if somebody is in.
     pub(crate) fn holder(&self) -> Option<&'static Site> {
-        if self.depth() == 0 && self.guard.load(Ordering::Acquire) == FREE {
+        if self.depth() == 0 && !self.loan.is_out() {
             return None;
         }
         self.holder.load()
     }
 
+    /// The nested section that went in last, if one has since the lock is there.
+    pub(crate) fn nested(&self) -> Option<&'static Site> {
+        self.nested.load()
+    }
+
     /// The holder, and for how long at least it has been that.
     pub(crate) fn holder_since(&self) -> Option<(&'static Site, Duration)> {
-        let mut queue = self.queue();
+        self.holder_seen(&mut self.queue())
+    }
+
+    /// The same, with the queue at hand.
+    pub(crate) fn holder_seen(&self, queue: &mut Queue) -> Option<(&'static Site, Duration)> {
         let site = self.holder()?;
         let holding = self.holding();
         if queue.seen.holding != holding {
@@ -242,9 +220,11 @@ impl Core {
         }
         // The holder left between our first attempt and the queueing, without seeing us.
         if queue.is_first_chain(place) {
-            queue.remove_chain(place);
+            let waker = queue.remove_chain(place);
             self.note_queue(&queue);
             self.begin(site);
+            drop(queue);
+            drop(waker);
             return Entry::Entered;
         }
         drop(queue);
@@ -282,8 +262,11 @@ impl Core {
             self.hand_over();
             return;
         }
-        queue.remove_chain(place);
+        let waker = queue.remove_chain(place);
         self.note_queue(&queue);
+        // A waker may own its task, and that another waiter of this lock: not under the mutex.
+        drop(queue);
+        drop(waker);
     }
 
     /// The caller has the gate and is the outermost section now.
@@ -322,11 +305,11 @@ impl Core {
         loop {
             let word = self.top.load(Ordering::Acquire);
             if word & DEPTH == parent && queue.is_first_sibling(place, parent) {
-                if let Some(place) = place {
-                    queue.remove_sibling(place);
-                }
+                let waker = place.and_then(|place| queue.remove_sibling(place));
                 // With the innermost section being polled here and the queue locked, nobody else moves `top`.
                 self.top.store((parent + 1) | flags(&queue), Ordering::Release);
+                drop(queue);
+                drop(waker);
                 return None;
             }
             // A sibling on another thread may leave without a look at the queue until the flag stands.
@@ -335,22 +318,23 @@ impl Core {
             {
                 continue;
             }
-            return Some(match place {
-                Some(place) => {
-                    queue.update_waker(place, waker);
-                    place
-                }
-                None => queue.push_sibling(waker.clone(), site, watchdog::watch(self), parent),
-            });
+            let Some(place) = place else {
+                return Some(queue.push_sibling(waker.clone(), site, watchdog::watch(self), parent));
+            };
+            let old = queue.stay_sibling(place, waker, parent);
+            drop(queue);
+            drop(old);
+            return Some(place);
         }
     }
 
     /// A waiting sibling gives up; its turn, if it had come, passes on.
     pub(crate) fn leave_siblings(&self, place: Place) {
         let mut queue = self.queue();
-        queue.remove_sibling(place);
+        let waker = queue.remove_sibling(place);
         let wakers = queue.siblings_to_wake(self.depth());
         drop(queue);
+        drop(waker);
         wakers.into_iter().for_each(Waker::wake);
     }
 
@@ -359,7 +343,9 @@ impl Core {
         if self.granted.load(Ordering::Acquire) == ticket {
             return false;
         }
-        queue.update_waker(place, waker);
+        let old = queue.update_waker(place, waker);
+        drop(queue);
+        drop(old);
         true
     }
 
@@ -397,10 +383,10 @@ impl Core {
             // A child lives on, perhaps on another thread that leaves without a look at the queue until the flag stands.
             match self.top.compare_exchange(word, word | ORPHANS, Ordering::AcqRel, Ordering::Acquire) {
                 Ok(_) => {
-                    queue.orphan(depth);
-                    if depth == 1 && !finished {
+                    if !finished && queue.is_outermost(depth) {
                         self.set_interrupted(true);
                     }
+                    queue.orphan(depth);
                     return;
                 }
                 Err(now) => word = now,
@@ -410,8 +396,9 @@ impl Core {
         if living == 0 && !finished {
             self.set_interrupted(true);
         }
-        self.top.store(living | flags(&queue), Ordering::Release);
         let wakers = queue.siblings_to_wake(living);
+        queue.dismiss_strays(living);
+        self.top.store(living | flags(&queue), Ordering::Release);
         drop(queue);
         wakers.into_iter().for_each(Waker::wake);
         if living == 0 {
@@ -422,9 +409,7 @@ impl Core {
     /// All sections have ended: the lock goes to the next in line, or becomes free.
     #[inline(always)]
     fn release(&self) {
-        if self.guard.load(Ordering::Acquire) != FREE
-            && self.guard.compare_exchange(LENT, LENT_LAST, Ordering::AcqRel, Ordering::Acquire).is_ok()
-        {
+        if self.loan.outlives_sections() {
             return; // the state guard's drop goes on from here
         }
         self.pass_on();
@@ -481,29 +466,25 @@ impl Core {
         if self.depth() != depth {
             return Err(Lent::Deeper(self.nested.load()));
         }
-        if self.guard.load(Ordering::Acquire) != FREE {
-            return Err(Lent::At(self.lent_at.load()));
-        }
-        // Only the innermost section gets here, so nobody lends at the same time.
-        self.lent_at.store(place);
-        self.guard.store(LENT, Ordering::Relaxed);
-        Ok(())
+        self.loan.lend(place).map_err(Lent::At)
     }
 
     /// The state guard is dropped.
     #[inline(always)]
     pub(crate) fn unlend(&self) {
-        if self.guard.swap(FREE, Ordering::AcqRel) == LENT_LAST {
+        if self.loan.give_back() {
             self.pass_on();
         }
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        graph::forget_lock(self);
     }
 }
 
 /// The bits of `top` that say what is in the queue.
 fn flags(queue: &Queue) -> u32 {
     (if queue.has_siblings() { SIBLINGS } else { 0 }) | (if queue.has_orphans() { ORPHANS } else { 0 })
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

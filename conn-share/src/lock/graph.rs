@@ -112,6 +112,12 @@ pub(crate) fn forget_section(core: &Core, depth: u32) {
     graph().forget_section(core.key(), depth);
 }
 
+/// The lock is gone, and another one may come to stand at its address. Futures that were leaked under it, and only those,
+/// still have waits here.
+pub(crate) fn forget_lock(core: &Core) {
+    graph().forget_lock(core.key());
+}
+
 /// A value that differs, in practice, for chains that hold different sections.
 fn fingerprint() -> u64 {
     let mut sum = 0_u64;
@@ -159,6 +165,16 @@ impl Graph {
         }
     }
 
+    fn forget_lock(&mut self, lock: usize) {
+        for id in self.holding.remove(&lock).unwrap_or_default() {
+            let Some(wait) = self.waits.get_mut(&id) else { continue };
+            wait.held.retain(|held| held.lock != lock);
+            if wait.held.is_empty() {
+                self.waits.remove(&id);
+            }
+        }
+    }
+
     /// The cycle that `closing` would close: from what it wants, over waits that hold that, back to what it holds.
     fn cycle(&self, closing: &Wait) -> Option<Vec<Step>> {
         let mut seen = HashSet::new();
@@ -190,5 +206,40 @@ impl Graph {
         let waits = std::iter::once(closing.site).chain(way.iter().map(|(id, _)| self.waits[id].site));
         let holds = way.iter().map(|(_, blocker)| blocker.site).chain(std::iter::once(own.site));
         waits.zip(holds).map(|(waits, holds)| Step { waits, holds }).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
+    use super::*;
+    use crate::{ConnLock, Lockable, LockableExt};
+
+    impl Lockable for ConnLock {
+        type State = ();
+
+        fn conn_lock(&self) -> &ConnLock {
+            self
+        }
+    }
+
+    #[test]
+    fn a_lock_that_is_gone_leaves_no_leaked_wait_behind() {
+        let mut cx = Context::from_waker(Waker::noop());
+        let (one, two) = (ConnLock::new(()), ConnLock::new(()));
+        let key = one.core().key();
+        {
+            let mut holder = pin!(two.exclusive(std::future::pending::<()>()));
+            assert!(holder.as_mut().poll(&mut cx).is_pending());
+            let mut waits = Box::pin(one.exclusive(two.exclusive(async {})));
+            assert!(waits.as_mut().poll(&mut cx).is_pending());
+            std::mem::forget(waits);
+        }
+        assert!(graph().holding.contains_key(&key));
+        drop(one);
+        assert!(!graph().holding.contains_key(&key), "the next lock at this address would be accused");
+        assert!(!graph().waits.values().any(|wait| wait.wanted.lock == two.core().key()));
     }
 }

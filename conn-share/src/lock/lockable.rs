@@ -46,25 +46,11 @@ pub trait LockableExt: Lockable {
     #[track_caller]
     fn exclusive<F: Future>(&self, future: F) -> impl Future<Output = Result<F::Output, LockError>> {
         let site = Site::of_section(Location::caller());
-        locked(self, site, Err, Succeed(future))
+        Locked::new(Section::new(self, site), Err, Succeed(future))
     }
 }
 
 impl<L: Lockable + ?Sized> LockableExt for L {}
-
-/// Runs `body` under the lock of `this`; `or_else` makes an output from a lock error. What `#[locked]` expands to.
-///
-/// What comes back does not show its type, so that a type that is not `Lockable` is one error, here, and not another one
-/// at the `.await`.
-#[inline]
-pub fn locked<L, M, F>(this: &L, site: &'static Site, or_else: M, body: F) -> impl Future<Output = F::Output>
-where
-    L: Lockable + ?Sized,
-    M: Fn(LockError) -> F::Output,
-    F: Future,
-{
-    Locked::new(Section::new(this, site), or_else, body)
-}
 
 /// Why `recover` failed.
 #[derive(Debug)]

@@ -4,12 +4,18 @@ mod conn_lock;
 mod core;
 mod error;
 mod graph;
+#[cfg(all(test, shuttle))]
+mod interleavings;
+mod limits;
+mod loan;
 mod lockable;
+mod locking;
 mod queue;
 mod raw;
 mod returns;
 mod section;
 mod site;
+mod sync;
 mod watchdog;
 
 pub use conn_lock::{ConnLock, StateError, StateGuard};
@@ -19,7 +25,8 @@ pub use lockable::{Lockable, LockableExt, RecoverError};
 /// What the macros' expansions name. Not part of the public API.
 #[doc(hidden)]
 pub mod private {
-    pub use super::lockable::{IntoRecovery, LockField, locked};
+    pub use super::lockable::{IntoRecovery, LockField};
+    pub use super::locking::{Locking, Nobody, WithLock, WithoutLock, locked};
     pub use super::raw::Locked;
     pub use super::returns::{FromLockError, NotResult, Returns, ReturnsResult, no_lock};
     pub use super::site::Site;

@@ -56,6 +56,8 @@ pub(crate) struct Node {
     pub(crate) since: u64,
     /// One warning a wait.
     pub(crate) warned: bool,
+    /// It waits for its turn beside a sibling, not for the lock.
+    pub(crate) sibling: bool,
     prev: u32,
     next: u32,
 }
@@ -113,14 +115,16 @@ impl Queue {
         self.front == Some(place)
     }
 
-    /// Takes a chain off that waits no longer.
-    pub(crate) fn remove_chain(&mut self, place: Place) {
-        self.unlink(place);
+    /// Takes a chain off that waits no longer. Its waker is dropped by the caller, after the mutex is unlocked.
+    #[must_use]
+    pub(crate) fn remove_chain(&mut self, place: Place) -> Option<Waker> {
+        self.unlink(place)
     }
 
     /// Appends a sibling that waits until its parent at `depth` is the innermost section again.
     pub(crate) fn push_sibling(&mut self, waker: Waker, site: &'static Site, since: u64, depth: u32) -> Place {
         let place = self.place(waker, site, since);
+        self.nodes[place as usize].sibling = true;
         self.siblings.push((place, depth));
         place
     }
@@ -130,10 +134,26 @@ impl Queue {
         self.siblings.iter().find(|sibling| sibling.1 == depth).is_none_or(|first| Some(first.0) == place)
     }
 
-    /// Takes a sibling off.
-    pub(crate) fn remove_sibling(&mut self, place: Place) {
+    /// Takes a sibling off. Its waker is dropped by the caller, after the mutex is unlocked.
+    #[must_use]
+    pub(crate) fn remove_sibling(&mut self, place: Place) -> Option<Waker> {
         self.siblings.retain(|sibling| sibling.0 != place);
-        self.release(place);
+        self.release(place)
+    }
+
+    /// Takes the siblings out of line whose parents have ended, so that nobody stands behind them: whoever polls them
+    /// next finds them another way in. `depth`: the innermost section that lives.
+    pub(crate) fn dismiss_strays(&mut self, depth: u32) {
+        self.siblings.retain(|sibling| sibling.1 <= depth);
+    }
+
+    /// Keeps a sibling's place in line; one that was dismissed stands at the end, below `depth`. Returns the old waker.
+    #[must_use]
+    pub(crate) fn stay_sibling(&mut self, place: Place, waker: &Waker, depth: u32) -> Option<Waker> {
+        if !self.siblings.iter().any(|sibling| sibling.0 == place) {
+            self.siblings.push((place, depth));
+        }
+        self.update_waker(place, waker)
     }
 
     /// Whom to wake when the section at `depth` has become the innermost: its first waiting child, and all whose
@@ -149,16 +169,22 @@ impl Queue {
         self.nodes.iter().filter_map(|node| node.waker.clone()).collect()
     }
 
-    /// The waiter is polled by another task now.
-    pub(crate) fn update_waker(&mut self, place: Place, waker: &Waker) {
-        if let Some(current) = &mut self.nodes[place as usize].waker {
-            current.clone_from(waker);
-        }
+    /// The waiter is perhaps polled by another task now. The old waker is dropped by the caller, after the mutex is
+    /// unlocked.
+    #[must_use]
+    pub(crate) fn update_waker(&mut self, place: Place, waker: &Waker) -> Option<Waker> {
+        let current = self.nodes[place as usize].waker.as_mut().filter(|current| !current.will_wake(waker))?;
+        Some(std::mem::replace(current, waker.clone()))
     }
 
     /// The section at `depth` has ended before its children.
     pub(crate) fn orphan(&mut self, depth: u32) {
         self.orphaned.push(depth);
+    }
+
+    /// Whether all sections above the one at `depth` have ended.
+    pub(crate) fn is_outermost(&self, depth: u32) -> bool {
+        (1..depth).all(|above| self.orphaned.contains(&above))
     }
 
     /// The nearest section at or above `depth` that is still alive; 0 for none.
@@ -172,8 +198,16 @@ impl Queue {
 
     fn place(&mut self, waker: Waker, site: &'static Site, since: u64) -> Place {
         self.tickets += 1;
-        let node =
-            Node { waker: Some(waker), site, ticket: self.tickets, since, warned: false, prev: NOWHERE, next: NOWHERE };
+        let node = Node {
+            waker: Some(waker),
+            site,
+            ticket: self.tickets,
+            since,
+            warned: false,
+            sibling: false,
+            prev: NOWHERE,
+            next: NOWHERE,
+        };
         match self.free.pop() {
             Some(place) => {
                 self.nodes[place as usize] = node;

@@ -4,12 +4,14 @@
 //! locks that had a waiter lately. It starts with the first wait of the process and sleeps while its list is empty.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::core::Core;
+use super::queue::Granted;
 use super::site::Site;
 
 /// How often the list is looked through: a tenth of a second is nothing beside a threshold of seconds, and ten looks a
@@ -37,6 +39,9 @@ pub(crate) fn elapsed(since: u64) -> Duration {
 
 /// Puts the lock on the list, unless it is there; returns the coarse time.
 pub(crate) fn watch(core: &Arc<Core>) -> u64 {
+    if cfg!(all(test, shuttle)) {
+        return now(); // the explorer owns all threads
+    }
     if !core.watched.load(Ordering::Relaxed) && !core.watched.swap(true, Ordering::Relaxed) {
         let watch = &*WATCH;
         watch.list().push(Arc::downgrade(core));
@@ -76,7 +81,8 @@ impl Watch {
             drop(list);
             refresh();
             for core in &watched {
-                report_slow_waits(core, &mut polls);
+                // A subscriber that panics must not silence the watchdog, whose clock all locks read.
+                let _ = catch_unwind(AssertUnwindSafe(|| report_slow_waits(core, &mut polls)));
             }
             drop(watched);
             self.forget_idle(&mut polls);
@@ -88,7 +94,10 @@ impl Watch {
         // Whoever queues holds the mutex of its queue and may want the list's: never take them the other way round.
         let mut list = std::mem::take(&mut *self.list());
         list.retain(|core| {
-            let Some(core) = core.upgrade() else { return false };
+            let Some(core) = core.upgrade() else {
+                polls.remove(&core.as_ptr().addr());
+                return false;
+            };
             let queue = core.queue();
             let busy = queue.waiting() > 0;
             if !busy {
@@ -111,9 +120,11 @@ struct Polls {
     since: u64,
 }
 
+/// A wait over the threshold.
 struct SlowWait {
     site: &'static Site,
     waited: Duration,
+    sibling: bool,
 }
 
 fn report_slow_waits(core: &Core, polls: &mut HashMap<usize, Polls>) {
@@ -125,42 +136,72 @@ fn report_slow_waits(core: &Core, polls: &mut HashMap<usize, Polls>) {
     let idle = Duration::from_millis(now.saturating_sub(last.since));
 
     let mut queue = core.queue();
+    let unclaimed = queue.granted.filter(|_| core.is_granted());
+    let holder = core.holder_seen(&mut queue);
+    if unclaimed.is_none() && holder.is_none() {
+        return; // between two holders: the next look finds out
+    }
     let slow: Vec<_> = queue
         .waiters()
-        .filter(|waiter| !waiter.warned && elapsed(waiter.since) >= core.slow_wait())
+        .filter(|waiter| !waiter.warned && elapsed(waiter.since) >= core.limits.slow_wait())
         .map(|waiter| {
             waiter.warned = true;
-            SlowWait { site: waiter.site, waited: elapsed(waiter.since) }
+            SlowWait { site: waiter.site, waited: elapsed(waiter.since), sibling: waiter.sibling }
         })
         .collect();
-    let unclaimed = queue.granted.filter(|_| core.is_granted());
-    let held = elapsed(queue.seen.since);
     drop(queue);
 
-    for SlowWait { site, waited } in slow {
-        if let Some(granted) = unclaimed {
-            tracing::warn!(
-                target: "conn_share::lock",
-                waiter = %site,
-                next = %granted.site,
-                waited = ?waited,
-                unpolled = ?elapsed(granted.at),
-                "{site} has waited {waited:.1?} for a lock that was given to {next}, whose future nobody polls: is it kept \
-                 by reference in a `select!`, or in a stream that is not being driven? Drop it or poll it",
-                next = granted.site,
-            );
-        } else if let Some(holder) = core.holder() {
-            tracing::warn!(
-                target: "conn_share::lock",
-                waiter = %site,
-                holder = %holder,
-                waited = ?waited,
-                held = ?held,
-                idle = ?idle,
-                "{site} has waited {waited:.1?} for a lock held by {holder} for at least {held:.1?}, which was not polled \
-                 for the last {idle:.1?}: its peer is silent, it waits for a task that needs this lock, or its future is \
-                 kept somewhere and nobody polls it",
-            );
+    for wait in slow {
+        match (unclaimed, holder) {
+            (Some(granted), _) => wait.report_unclaimed(granted),
+            (None, Some((holder, _))) if wait.sibling => wait.report_sibling(holder, core.nested().unwrap_or(holder)),
+            (None, Some((holder, held))) => wait.report_held(holder, held, idle),
+            (None, None) => {}
         }
+    }
+}
+
+impl SlowWait {
+    fn report_unclaimed(&self, Granted { site: next, at }: Granted) {
+        let Self { site, waited, .. } = self;
+        tracing::warn!(
+            target: "conn_share::lock",
+            waiter = %site,
+            next = %next,
+            ?waited,
+            unpolled = ?elapsed(at),
+            "{site} has waited {waited:.1?} for a lock that was given to {next}, whose future nobody polls: is it kept \
+             by reference in a `select!`, or in a stream that is not being driven? Drop it or poll it",
+        );
+    }
+
+    fn report_held(&self, holder: &Site, held: Duration, idle: Duration) {
+        let Self { site, waited, .. } = self;
+        tracing::warn!(
+            target: "conn_share::lock",
+            waiter = %site,
+            holder = %holder,
+            ?waited,
+            ?held,
+            ?idle,
+            "{site} has waited {waited:.1?} for a lock held by {holder} for at least {held:.1?}, which was not polled \
+             for the last {idle:.1?}: its peer is silent, it waits for a task that needs this lock, or its future is \
+             kept somewhere and nobody polls it",
+        );
+    }
+
+    /// Polls are not counted for it: nobody else waits.
+    fn report_sibling(&self, holder: &Site, nested: &Site) {
+        let Self { site, waited, .. } = self;
+        tracing::warn!(
+            target: "conn_share::lock",
+            waiter = %site,
+            holder = %holder,
+            nested = %nested,
+            ?waited,
+            "{site} has waited {waited:.1?} for its turn inside {holder}, where {nested} went in last: calls of one \
+             section take turns, and that one has not ended; its peer is silent, or its future is kept somewhere and \
+             nobody polls it",
+        );
     }
 }

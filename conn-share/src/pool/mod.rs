@@ -1,17 +1,35 @@
 //! The worker pool.
+//!
+//! Bottom up: `slots` (what each worker does), `line` (who waits), `health` (when to try again) are plain values;
+//! `books` puts them behind one mutex; `shared` makes the moves; `jobs` and `work` carry on what takes time; `request`
+//! is one `get` from arrival to guard; `keeper` and `close` are the other two who carry jobs on.
 
-/// Why a pool did not lend a worker.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum PoolError {
-    /// The pool was closed.
-    #[error("the pool is closed")]
-    Closed,
-}
+mod alarm;
+mod async_pool;
+mod books;
+mod builder;
+mod chance;
+mod close;
+mod connector;
+mod error;
+mod guard;
+mod health;
+mod jobs;
+mod keeper;
+mod line;
+mod options;
+mod request;
+mod shared;
+mod slots;
+mod status;
+mod tending;
+mod work;
 
-impl PoolError {
-    /// The wait was bounded and the bound ran out.
-    pub fn is_timeout(&self) -> bool {
-        false
-    }
-}
+pub use async_pool::AsyncPool;
+pub use builder::PoolBuilder;
+pub use close::Drained;
+pub use connector::Connector;
+pub use error::{ConnectFailure, Holder, PoolError, PoolPhase, PoolTimeout};
+pub use guard::WorkerGuard;
+pub use options::StartPolicy;
+pub use status::{Counters, Status};

@@ -10,13 +10,11 @@ use std::time::Duration;
 
 use super::config::RunningConfig;
 use super::hub::Hub;
-use super::model::{Model, User, router_id};
+use super::model::{Answer, Model, User, router_id};
 use super::tables::Tables;
 use super::telnet::TelnetStyle;
 use super::{Output, Request, Router, ssh};
 use crate::Secret;
-
-type Answer = Box<dyn Fn(&Request) -> Output + Send + Sync>;
 
 /// Describes a [`Router`]. The first mistake is reported by [`RouterBuilder::start`].
 #[must_use = "a builder does nothing until it is started"]

@@ -147,6 +147,20 @@ impl Cli {
         }
     }
 
+    /// Puts a log line on the screen, wherever it is.
+    pub(super) fn announce(&mut self, line: &str) {
+        let at_prompt = matches!(self.state, State::Line);
+        if at_prompt {
+            self.screen.extend_from_slice(b"\r\n");
+        }
+        self.screen.extend_from_slice(line.as_bytes());
+        self.screen.extend_from_slice(b"\r\n");
+        if at_prompt {
+            self.prompt();
+            self.screen.extend_from_slice(self.editor.line());
+        }
+    }
+
     /// What the command of the last [`Step::Run`] comes to.
     pub(super) fn answer(&mut self, effect: Effect) {
         self.state = State::Answering { output: effect.output, then: effect.then, shown: 0 };

@@ -5,7 +5,7 @@ use std::pin::pin;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::EventKind;
 use super::cli::{Cli, Step};
@@ -23,6 +23,7 @@ where
     let mut talk = Talk {
         keyboard: Keyboard { reader, telnet, reply: Vec::new(), ended: false },
         screen: Screen { writer, faults: admission.session.faults.subscribe(), cuts: 0 },
+        log_lines: admission.log_lines(),
         cli,
         admission,
         running: false,
@@ -37,6 +38,7 @@ where
 struct Talk<'a, S> {
     keyboard: Keyboard<ReadHalf<&'a mut S>>,
     screen: Screen<WriteHalf<&'a mut S>>,
+    log_lines: Option<mpsc::Receiver<String>>,
     cli: Cli,
     admission: &'a Admission,
     running: bool,
@@ -49,10 +51,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
                 let reply = std::mem::take(&mut self.keyboard.reply);
                 self.screen.write(&reply).await?;
             }
+            if let Some(line) = self.log_lines.as_mut().and_then(|lines| lines.try_recv().ok()) {
+                self.cli.announce(&line);
+            }
             match self.cli.step() {
                 Step::Read if self.keyboard.ended => return Ok(()),
                 Step::Read => {
-                    self.keyboard.read(&mut self.cli).await?;
+                    tokio::select! {
+                        read = self.keyboard.read(&mut self.cli) => {
+                            read?;
+                        }
+                        Some(line) = next(&mut self.log_lines) => self.cli.announce(&line),
+                    }
                 }
                 Step::Write(bytes) => {
                     let writing = self.screen.write(&bytes);
@@ -103,6 +113,10 @@ impl<S> Drop for Talk<'_, S> {
             self.admission.record(EventKind::CommandCut);
         }
     }
+}
+
+async fn next(lines: &mut Option<mpsc::Receiver<String>>) -> Option<String> {
+    lines.as_mut()?.recv().await
 }
 
 /// Waits for what a command has to wait for before it answers.

@@ -83,6 +83,11 @@ impl Editor {
         Key::Edited
     }
 
+    /// What has been typed of the line.
+    pub(super) fn line(&self) -> &[u8] {
+        &self.line
+    }
+
     fn rub_out(&mut self, count: usize, secret: bool, screen: &mut Vec<u8>) {
         for _ in 0..count.min(self.line.len()) {
             // A character of several bytes goes as one.

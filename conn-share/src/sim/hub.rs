@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::events::Record;
 use super::fault::{Fault, Faults, Scope};
@@ -30,6 +30,8 @@ pub(super) struct Session {
     pub(super) info: SessionInfo,
     pub(super) life: Arc<Lifeline>,
     pub(super) faults: watch::Sender<Faults>,
+    /// Log lines on their way to the client's terminal.
+    pub(super) monitor: mpsc::Sender<String>,
 }
 
 pub(super) struct Hub {
@@ -47,9 +49,14 @@ struct State {
     barriers: Vec<Arc<Barrier>>,
     for_all: Faults,
     for_next: VecDeque<Fault>,
+    /// Nobody is admitted any more, even if the acceptor has one in hand.
+    off: bool,
 }
 
 impl Hub {
+    /// A terminal that does not keep up loses log lines beyond these.
+    const LOGGED_AHEAD: usize = 16;
+
     pub(super) fn new(model: Model, max_sessions: Option<usize>) -> Self {
         Self {
             model: Arc::new(model),
@@ -63,6 +70,9 @@ impl Hub {
     /// Lets a client in, or turns it away.
     pub(super) fn admit(self: &Arc<Self>, protocol: Protocol, peer: SocketAddr) -> Option<Admission> {
         let mut state = self.state();
+        if state.off {
+            return None;
+        }
         let id = SessionId(state.next_id);
         state.next_id += 1;
         let mut faults = state.for_all.clone();
@@ -75,13 +85,14 @@ impl Hub {
         let life = Arc::new(Lifeline::default());
         life.freeze(faults.frozen || faults.never_answer);
         life.allow(faults.drop_after);
-        let session = Session { info: SessionInfo { id, protocol, peer }, life, faults: watch::Sender::new(faults) };
-        let session = Arc::new(session);
+        let (monitor, logged) = mpsc::channel(Self::LOGGED_AHEAD);
+        let info = SessionInfo { id, protocol, peer };
+        let session = Arc::new(Session { info, life, faults: watch::Sender::new(faults), monitor });
         state.sessions.insert(id, Arc::clone(&session));
         self.alive.send_replace(state.sessions.len());
         drop(state);
         self.record.push(id, EventKind::Connected { protocol });
-        Some(Admission { hub: Arc::clone(self), session })
+        Some(Admission { hub: Arc::clone(self), session, logged: Mutex::new(Some(logged)) })
     }
 
     pub(super) fn sessions(&self) -> Vec<Arc<Session>> {
@@ -92,9 +103,15 @@ impl Hub {
         self.state().sessions.get(&id).cloned()
     }
 
-    /// Ends every session; [`Hub::emptied`] tells when they are gone.
-    pub(super) fn cut_all(&self) {
+    /// Ends every session and admits none; [`Hub::emptied`] tells when they are gone.
+    pub(super) fn switch_off(&self) {
+        self.state().off = true;
         self.sessions().iter().for_each(|session| session.life.cut());
+    }
+
+    /// Admits sessions again.
+    pub(super) fn switch_on(&self) {
+        self.state().off = false;
     }
 
     pub(super) async fn emptied(&self) {
@@ -164,9 +181,15 @@ impl Session {
 pub(super) struct Admission {
     pub(super) hub: Arc<Hub>,
     pub(super) session: Arc<Session>,
+    logged: Mutex<Option<mpsc::Receiver<String>>>,
 }
 
 impl Admission {
+    /// The log lines for the client's terminal; whoever serves it takes them, once.
+    pub(super) fn log_lines(&self) -> Option<mpsc::Receiver<String>> {
+        self.logged.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
     pub(super) fn record(&self, kind: EventKind) {
         self.hub.record.push(self.session.info.id, kind);
     }

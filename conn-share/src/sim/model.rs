@@ -25,7 +25,8 @@ pub struct Request {
     pub hostname: String,
 }
 
-type Answer = Box<dyn Fn(&Request) -> Output + Send + Sync>;
+/// What a command of one's own answers.
+pub(super) type Answer = Box<dyn Fn(&Request) -> Output + Send + Sync>;
 
 pub(super) struct Model {
     pub(super) users: Vec<User>,

@@ -133,6 +133,16 @@ impl Router {
         gate
     }
 
+    /// Prints a log line on every session's terminal, in the middle of whatever is there, as after `terminal
+    /// monitor`. A terminal that is at its prompt gets a fresh one, with what was typed. One that does not keep up
+    /// loses lines.
+    pub fn announce(&self, line: &str) {
+        for session in self.hub.sessions() {
+            // Full: lost, as told above.
+            let _ = session.monitor.try_send(line.to_owned());
+        }
+    }
+
     /// Makes something go wrong from now on.
     pub fn inject(&self, scope: Scope, fault: Fault) {
         self.hub.inject(scope, &fault);
@@ -153,7 +163,7 @@ impl Router {
             acceptor.abort();
             let _ = acceptor.await;
         }
-        self.hub.cut_all();
+        self.hub.switch_off();
         self.hub.emptied().await;
     }
 
@@ -171,6 +181,7 @@ impl Router {
             return Ok(());
         }
         let (ssh, telnet) = (TcpListener::bind(self.front.ssh).await?, TcpListener::bind(self.front.telnet).await?);
+        self.hub.switch_on();
         self.accept_on(ssh, telnet);
         Ok(())
     }
@@ -200,7 +211,7 @@ impl Drop for Router {
         if let Some(acceptor) = self.take_acceptor() {
             acceptor.abort();
         }
-        self.hub.cut_all();
+        self.hub.switch_off();
     }
 }
 

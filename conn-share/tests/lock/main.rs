@@ -1,3 +1,19 @@
 //! What `#[locked]` and `ConnLock` promise.
 
+mod cancel;
+mod cost;
+mod deadlock;
+mod fifo;
+mod interruption;
+mod limits;
+mod line;
+mod random;
+mod reentry;
 mod sections;
+mod siblings;
+mod slow_wait;
+mod state;
+mod strangers;
+mod strays;
+mod stress;
+mod wakers;

@@ -12,4 +12,7 @@ mod hygiene;
 mod lints;
 mod options;
 mod probe;
+mod running;
+mod size;
+mod twin;
 mod ui;

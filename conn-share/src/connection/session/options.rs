@@ -63,7 +63,7 @@ impl SessionOptions {
     }
 
     /// Fills what is not set from the target's arguments.
-    pub(crate) fn from_arguments(mut self, target: &Target) -> Result<Self> {
+    pub(crate) fn with_arguments(mut self, target: &Target) -> Result<Self> {
         let wrong =
             |name: &str, wanted: &str| Error::new(ErrorKind::Config, format!("argument `{name}` must be {wanted}"));
         for (name, value) in &target.arguments {

@@ -17,37 +17,44 @@ static PEERS: LazyLock<Mutex<HashMap<String, Arc<Peer>>>> = LazyLock::new(Mutex:
 
 /// What stands at the other end: it counts its sessions and can be made to wait, refuse or hang.
 #[derive(Default)]
-pub(super) struct Peer {
-    pub(super) logins: AtomicUsize,
-    pub(super) logins_under_way: AtomicUsize,
-    pub(super) most_logins_under_way: AtomicUsize,
-    pub(super) sessions: AtomicUsize,
-    pub(super) most_sessions: AtomicUsize,
-    pub(super) commands: Mutex<Vec<String>>,
-    pub(super) resets: AtomicUsize,
-    pub(super) refuses: AtomicBool,
-    pub(super) panics: AtomicBool,
-    pub(super) never_disconnects: AtomicBool,
+pub(in crate::device) struct Peer {
+    pub(in crate::device) made: AtomicUsize,
+    pub(in crate::device) logins: AtomicUsize,
+    pub(in crate::device) logins_under_way: AtomicUsize,
+    pub(in crate::device) most_logins_under_way: AtomicUsize,
+    pub(in crate::device) sessions: AtomicUsize,
+    pub(in crate::device) most_sessions: AtomicUsize,
+    pub(in crate::device) commands: Mutex<Vec<String>>,
+    /// Which connection ran each of the commands.
+    pub(in crate::device) runners: Mutex<Vec<usize>>,
+    pub(in crate::device) resets: AtomicUsize,
+    pub(in crate::device) refuses: AtomicBool,
+    pub(in crate::device) panics: AtomicBool,
+    pub(in crate::device) never_disconnects: AtomicBool,
     /// Logins wait while this is `true`.
-    pub(super) logins_wait: watch::Sender<bool>,
+    pub(in crate::device) logins_wait: watch::Sender<bool>,
     /// Commands wait while this is `true`.
-    pub(super) commands_wait: watch::Sender<bool>,
+    pub(in crate::device) commands_wait: watch::Sender<bool>,
 }
 
 impl Peer {
     /// A peer at `host`, which no other test may use.
-    pub(super) fn at(host: &str) -> Arc<Self> {
+    pub(in crate::device) fn at(host: &str) -> Arc<Self> {
         let peer = Arc::new(Self::default());
         let before = PEERS.lock().expect("not poisoned").insert(host.to_owned(), peer.clone());
         assert!(before.is_none(), "two tests use {host}");
         peer
     }
 
-    pub(super) fn sessions(&self) -> usize {
+    pub(in crate::device) fn sessions(&self) -> usize {
         self.sessions.load(SeqCst)
     }
 
-    pub(super) fn commands(&self) -> Vec<String> {
+    pub(in crate::device) fn runners(&self) -> Vec<usize> {
+        self.runners.lock().expect("not poisoned").clone()
+    }
+
+    pub(in crate::device) fn commands(&self) -> Vec<String> {
         self.commands.lock().expect("not poisoned").clone()
     }
 
@@ -60,14 +67,16 @@ impl Peer {
 }
 
 /// A device with paths `a` and `b` to the peer at `host`.
-pub(super) fn device(host: &str) -> DeviceBuilder {
+pub(in crate::device) fn device(host: &str) -> DeviceBuilder {
     Device::builder("r1").path("a", Path::new("fake", host)).path("b", Path::new("fake", host))
 }
 
 /// A connection to a [`Peer`]. Its calls exclude each other; calls in a section go through.
-pub(super) struct Fake {
+pub(in crate::device) struct Fake {
     peer: Arc<Peer>,
     name: String,
+    /// Counts the connections of a peer.
+    number: usize,
     connected: AtomicBool,
     turn: Semaphore,
     in_section: AtomicBool,
@@ -94,8 +103,9 @@ impl ConnectionClass for Fake {
             return Err(Error::new(ErrorKind::Config, "no such host"));
         };
         Ok(Self {
-            peer,
             name: target.name.clone(),
+            number: peer.made.fetch_add(1, SeqCst),
+            peer,
             connected: AtomicBool::new(false),
             turn: Semaphore::new(1),
             in_section: AtomicBool::new(false),
@@ -104,11 +114,11 @@ impl ConnectionClass for Fake {
 }
 
 impl Fake {
-    pub(super) fn name(&self) -> &str {
+    pub(in crate::device) fn name(&self) -> &str {
         &self.name
     }
 
-    pub(super) fn lose(&self) {
+    pub(in crate::device) fn lose(&self) {
         if self.connected.swap(false, SeqCst) {
             self.peer.sessions.fetch_sub(1, SeqCst);
         }
@@ -176,6 +186,7 @@ impl Connection for Fake {
             return Err(Error::new(ErrorKind::NotConnected, "not connected"));
         }
         self.peer.step(&self.peer.commands_wait).await;
+        self.peer.runners.lock().expect("not poisoned").push(self.number);
         self.peer.commands.lock().expect("not poisoned").push(command.to_owned());
         Ok(Reply::new(format!("{command} by {}", self.name)))
     }
@@ -215,7 +226,7 @@ impl Connection for Fake {
 }
 
 /// Polls `future` `times` times, without waiting for a wake; its output if it came to its end.
-pub(super) async fn poll_times<F: Future>(future: F, times: usize) -> Option<F::Output> {
+pub(in crate::device) async fn poll_times<F: Future>(future: F, times: usize) -> Option<F::Output> {
     let mut future = pin!(future);
     for _ in 0..times {
         if let Poll::Ready(output) = poll_now(future.as_mut()) {
@@ -226,6 +237,6 @@ pub(super) async fn poll_times<F: Future>(future: F, times: usize) -> Option<F::
     None
 }
 
-pub(super) fn poll_now<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
+pub(in crate::device) fn poll_now<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
     future.poll(&mut Context::from_waker(Waker::noop()))
 }

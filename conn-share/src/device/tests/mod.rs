@@ -3,6 +3,11 @@
 mod aliases;
 mod budget;
 mod cancel;
-mod fake;
+pub(super) mod fake;
+mod options;
 mod pcall;
+mod pools;
+#[cfg(feature = "sim")]
+mod router;
 mod sections;
+mod shapes;

@@ -103,3 +103,23 @@ async fn output_may_hold_prompts_and_log_lines() {
     let logged: Vec<bool> = answer.lines().map(|line| line.starts_with("%LINK")).collect();
     assert_eq!(logged, [true, false, false, true, false, false], "{answer}");
 }
+
+#[tokio::test]
+async fn log_lines_come_in_the_middle_of_anything() {
+    let router = router().start().await.expect("starts");
+    let mut terminal = enabled(&router).await;
+    router.announce("%SYS-5-CONFIG_I: one");
+    assert_eq!(terminal.until("r1# ").await, "\r\n%SYS-5-CONFIG_I: one\r\nr1# ");
+    terminal.send("echo ha").await;
+    terminal.until("echo ha").await;
+    router.announce("%SYS-5-CONFIG_I: two");
+    assert_eq!(terminal.until("echo ha").await, "\r\n%SYS-5-CONFIG_I: two\r\nr1# echo ha");
+    terminal.send("lf\r\n").await;
+    assert_eq!(terminal.until("r1# ").await, "lf\r\nhalf\r\nr1# ");
+    let gate = router.hold("show version");
+    terminal.send("show version\r\n").await;
+    gate.waiting().await;
+    router.announce("%SYS-5-CONFIG_I: three");
+    gate.release();
+    assert!(terminal.until("\nr1# ").await.contains("%SYS-5-CONFIG_I: three\r\nFRRouting"));
+}

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use russh::client::{ChannelOpenHandle, DisconnectReason, Handler, Msg, Session};
 use russh::keys::{PublicKey, PublicKeyOrCertificate};
-use russh::{Channel, ChannelId, Disconnect};
+use russh::{Channel, ChannelId, ChannelOpenFailure, Disconnect};
 
 use super::known_hosts::HostRecord;
 use super::pipe::{End, Pipe, UNREAD_LIMIT};
@@ -87,15 +87,23 @@ pub(super) fn explain(error: &russh::Error) -> (ErrorKind, String) {
         E::IO(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
             (ErrorKind::Disconnected, "the device closed the connection".to_owned())
         }
-        E::IO(error) if error.kind() == std::io::ErrorKind::TimedOut => {
-            (ErrorKind::Disconnected, "the device stopped taking data".to_owned())
-        }
-        E::IO(error) => (ErrorKind::Disconnected, format!("the connection broke: {}", printable(&error.to_string()))),
+        E::IO(error) => match error.get_ref().and_then(|error| error.downcast_ref::<Error>()) {
+            Some(ours) => (ours.kind(), ours.to_string()),
+            None => (ErrorKind::Disconnected, format!("the connection broke: {}", printable(&error.to_string()))),
+        },
+        E::NoAuthMethod => (ErrorKind::Authentication, "the device refused the login and takes no other".to_owned()),
         E::KeepaliveTimeout => (ErrorKind::Disconnected, "the device stopped answering keepalives".to_owned()),
+        E::ChannelOpenFailure(ChannelOpenFailure::AdministrativelyProhibited) => {
+            (ErrorKind::Refused, "the device does not let this user open a session".to_owned())
+        }
         E::ChannelOpenFailure(_) => (ErrorKind::Busy, "the device has no room for another session".to_owned()),
         E::NoCommonAlgo { kind, theirs, .. } => {
             let theirs = printable(&theirs.join(","));
-            (ErrorKind::Protocol, format!("no common {kind:?} algorithm; the device offers {theirs}"))
+            let text = format!(
+                "no common {kind:?} algorithm; the device offers {theirs}. Old devices may need the argument \
+                 ssh_algorithms = legacy"
+            );
+            (ErrorKind::Protocol, text)
         }
         E::Version => (ErrorKind::Protocol, "what answers does not speak SSH 2".to_owned()),
         error => (ErrorKind::Protocol, format!("SSH failed: {}", printable(&error.to_string()))),

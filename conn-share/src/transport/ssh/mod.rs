@@ -1,5 +1,6 @@
 //! SSH shells. The only place besides `sim` that names russh; none of its types leave this folder.
 
+mod algorithms;
 mod events;
 mod known_hosts;
 mod login;
@@ -7,7 +8,6 @@ mod pipe;
 mod shell;
 mod wire;
 
-use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,9 +45,11 @@ const TERMINAL: &str = "vt100";
 ///
 /// All phases take from `deadline`, and an error names the one it came in.
 ///
+/// The target's argument `ssh_algorithms` = `legacy` adds the old algorithms that old devices need.
+///
 /// # Errors
 ///
-/// `Config` for an unusable key or known hosts file, `Unreachable`, `HostKey`, `Authentication` for a refused login,
+/// `Config` for an unusable key, known hosts file or argument, `Unreachable`, `HostKey`, `Authentication` for a refused login,
 /// `Busy` or `Refused` when there is no shell to be had, `Disconnected` when the peer goes away on the way there,
 /// `Protocol` when it does not speak SSH, and `Timeout`.
 ///
@@ -90,6 +92,7 @@ impl Attempt<'_> {
         }
         let credential = &self.target.credential;
         self.phase("logging in", login::log_in(&mut handle, &pipe, credential, key)).await?;
+        pipe.logged_in();
         let channel = self.phase("opening the shell", open_shell(&handle, &pipe)).await?;
         Ok(Shell::new(life, handle, channel.id()))
     }
@@ -113,7 +116,8 @@ impl Attempt<'_> {
     {
         let wire = Wire::new(stream, Arc::clone(pipe));
         let events = Events::new(Arc::clone(pipe), Arc::clone(host));
-        let connected = client::connect_stream(Arc::new(config(host)), wire, events).await;
+        let config = config(algorithms::offered(self.target, host)?);
+        let connected = client::connect_stream(Arc::new(config), wire, events).await;
         connected.map_err(|fault| match (fault, pipe.ended()) {
             (Fault::Protocol(_), Some(end @ End::Lost { farewell: true, .. })) => end.into(),
             (fault, _) => fault.into(),
@@ -121,9 +125,7 @@ impl Attempt<'_> {
     }
 }
 
-fn config(host: &HostRecord) -> Config {
-    let mut preferred = Preferred::DEFAULT;
-    preferred.key = Cow::Owned(host.known_first(&Preferred::DEFAULT.key));
+fn config(preferred: Preferred) -> Config {
     Config {
         preferred,
         keepalive_interval: Some(KEEPALIVE_EVERY),

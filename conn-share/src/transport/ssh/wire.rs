@@ -10,10 +10,15 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
 use super::pipe::{End, Leave, Pipe};
+use crate::{Error, ErrorKind};
 
 /// russh asks for four bytes and then for the rest of a packet; this many are asked of the socket instead. Larger
 /// packets go straight through.
 const READ_AHEAD: usize = 8 * 1024;
+
+/// A login takes a few kilobytes, and a long banner a few more. russh queues some of what a server says meanwhile
+/// without a limit of its own.
+const LOGIN_LIMIT: usize = 1024 * 1024;
 
 /// A peer that takes nothing for this long is gone. russh waits in its writes without keeping time, so its own
 /// keepalives would never notice. What cannot be written may itself be the first keepalive, sent after a silence.
@@ -26,12 +31,28 @@ pub(super) struct Wire<S> {
     ahead: Box<[u8]>,
     start: usize,
     end: usize,
+    /// What may still arrive before the login is done; nothing to count after that.
+    login_budget: Option<usize>,
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Wire<S> {
     pub(super) fn new(stream: S, pipe: Arc<Pipe>) -> Self {
-        Self { stream, pipe, ahead: vec![0; READ_AHEAD].into(), start: 0, end: 0, stalled: None }
+        let ahead = vec![0; READ_AHEAD].into();
+        Self { stream, pipe, ahead, start: 0, end: 0, login_budget: Some(LOGIN_LIMIT), stalled: None }
+    }
+
+    fn count(&mut self, arrived: usize) -> io::Result<()> {
+        let Some(budget) = self.login_budget else { return Ok(()) };
+        if self.pipe.is_logged_in() {
+            self.login_budget = None;
+            return Ok(());
+        }
+        self.login_budget = budget.checked_sub(arrived);
+        match self.login_budget {
+            Some(_) => Ok(()),
+            None => Err(failure(ErrorKind::Overflow, "the device sends without end instead of letting us log in")),
+        }
     }
 
     /// Hands out what was read ahead; false when there is nothing.
@@ -56,11 +77,14 @@ impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
             return Poll::Ready(Ok(()));
         }
         if buf.remaining() >= READ_AHEAD {
-            return Pin::new(&mut this.stream).poll_read(cx, buf);
+            let before = buf.filled().len();
+            ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
+            return Poll::Ready(this.count(buf.filled().len() - before));
         }
         let mut ahead = ReadBuf::new(&mut this.ahead);
         ready!(Pin::new(&mut this.stream).poll_read(cx, &mut ahead))?;
         (this.start, this.end) = (0, ahead.filled().len());
+        this.count(this.end)?;
         this.serve(buf);
         Poll::Ready(Ok(()))
     }
@@ -78,7 +102,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         }
         let stalled = this.stalled.get_or_insert_with(|| Box::pin(sleep(WRITE_PATIENCE)));
         ready!(stalled.as_mut().poll(cx));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        Poll::Ready(Err(failure(ErrorKind::Disconnected, "the device stopped taking data")))
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -100,4 +124,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
             Poll::Pending => Poll::Pending,
         }
     }
+}
+
+/// Goes through russh and comes out in [`explain`](super::events::explain).
+fn failure(kind: ErrorKind, text: &'static str) -> io::Error {
+    io::Error::other(Error::new(kind, text))
 }

@@ -26,6 +26,24 @@ async fn a_wrong_password_is_refused_after_one_attempt() {
 }
 
 #[tokio::test]
+async fn a_refusal_that_leaves_no_other_way_is_a_refusal() {
+    let script = Script { methods: vec![], ..Script::new() };
+    let (kind, _, text) = failure(open_over(script.serve(), &target()).await);
+    assert_eq!(kind, ErrorKind::Authentication, "{text}");
+}
+
+#[tokio::test]
+async fn an_old_device_needs_the_old_algorithms() {
+    let script = Script { old: true, ..Script::new() };
+    let (kind, _, text) = failure(open_over(script.serve(), &target()).await);
+    assert_eq!(kind, ErrorKind::Protocol);
+    assert!(text.contains("diffie-hellman-group1-sha1") && text.contains("ssh_algorithms"), "{text}");
+    open_over(script.serve(), &target().argument("ssh_algorithms", "legacy")).await.unwrap();
+    let (kind, ..) = failure(open_over(script.serve(), &target().argument("ssh_algorithms", "all")).await);
+    assert_eq!(kind, ErrorKind::Config);
+}
+
+#[tokio::test]
 async fn a_password_answers_the_question_where_only_questions_are_asked() {
     let script = Script { methods: vec![MethodKind::KeyboardInteractive], ..Script::new() };
     let mut shell = open_over(script.serve(), &target()).await.unwrap();
@@ -155,7 +173,7 @@ const WHOLE_LOGIN: usize = 2600;
 #[tokio::test]
 async fn a_stream_that_breaks_anywhere_is_never_a_refused_login() {
     let mut opened = false;
-    for bytes in (0..WHOLE_LOGIN).step_by(37) {
+    for bytes in (0..WHOLE_LOGIN).step_by(71) {
         let result = open_over(Script::new().serve_until(bytes, Break::Close), &target()).await;
         opened |= result.is_ok();
         if let Some(error) = result.err() {
@@ -170,7 +188,7 @@ async fn a_stream_that_breaks_anywhere_is_never_a_refused_login() {
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_falls_silent_is_a_timeout_in_the_phase_it_fell_silent_in() {
     let mut phases = Vec::new();
-    for bytes in (0..WHOLE_LOGIN).step_by(37) {
+    for bytes in (0..WHOLE_LOGIN).step_by(71) {
         let began = tokio::time::Instant::now();
         let result = open_over(Script::new().serve_until(bytes, Break::Freeze), &target()).await;
         let Err(error) = result else { break };
@@ -194,6 +212,20 @@ async fn what_speaks_no_ssh_is_named_so() {
     let (result, ()) = tokio::join!(open_over(client, &target), talk);
     let (kind, _, text) = failure(result);
     assert_eq!(kind, ErrorKind::Protocol, "{text}");
+}
+
+#[tokio::test]
+async fn a_server_that_talks_without_end_does_not_keep_us() {
+    let (client, mut server) = tokio::io::duplex(64 * 1024);
+    let talking = tokio::spawn(async move {
+        server.write_all(b"SSH-2.0-endless\r\n").await.unwrap();
+        // Packets to be ignored: length 8, padding 6, message 2.
+        let nothing = [0, 0, 0, 8, 6, 2, 0, 0, 0, 0, 0, 0].repeat(1000);
+        while server.write_all(&nothing).await.is_ok() {}
+    });
+    let (kind, phase, text) = failure(open_over(client, &target()).await);
+    assert_eq!((kind, phase), (ErrorKind::Overflow, Some("exchanging keys")), "{text}");
+    talking.await.unwrap();
 }
 
 #[tokio::test]

@@ -9,7 +9,9 @@ use std::task::{Context, Poll, ready};
 
 use russh::keys::{Algorithm, EcdsaCurve, PrivateKey};
 use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Response, Session, run_stream};
-use russh::{Channel, ChannelId, ChannelOpenFailure, Disconnect, MethodKind, MethodSet, Pty};
+use russh::{
+    Channel, ChannelId, ChannelOpenFailure, Disconnect, MethodKind, MethodSet, Preferred, Pty, cipher, kex, mac,
+};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 
 pub(super) const USER: &str = "admin";
@@ -29,6 +31,8 @@ pub(super) enum At {
 pub(super) struct Script {
     pub(super) host_keys: Vec<PrivateKey>,
     pub(super) methods: Vec<MethodKind>,
+    /// Knows nothing but algorithms of long ago.
+    pub(super) old: bool,
     /// What keyboard-interactive asks.
     pub(super) questions: &'static [&'static str],
     pub(super) authorized: Option<russh::keys::PublicKey>,
@@ -50,6 +54,7 @@ impl Script {
         Self {
             host_keys: vec![ed25519(1)],
             methods: vec![MethodKind::Password, MethodKind::PublicKey],
+            old: false,
             questions: &["Password: "],
             authorized: None,
             refuses: None,
@@ -81,7 +86,18 @@ impl Script {
     }
 
     fn serve_on(&self, stream: DuplexStream) {
+        let preferred = if self.old {
+            Preferred {
+                kex: vec![kex::DH_G1_SHA1].into(),
+                cipher: vec![cipher::AES_128_CBC].into(),
+                mac: vec![mac::HMAC_SHA1].into(),
+                ..Preferred::DEFAULT
+            }
+        } else {
+            Preferred::DEFAULT
+        };
         let config = Config {
+            preferred,
             methods: MethodSet::from(self.methods.as_slice()),
             keys: self.host_keys.clone(),
             auth_rejection_time: std::time::Duration::ZERO,

@@ -1,0 +1,61 @@
+//! A pool of connections is a connection.
+
+use async_trait::async_trait;
+
+use crate::{AsyncPool, Connection, Error, ErrorKind, Reply, Result};
+
+/// Each call takes a worker of its own, so calls run side by side, as many as there are workers.
+///
+/// - [`Connection::execute`] and [`Connection::configure`] take a worker, use it and give it back.
+/// - [`Connection::send`] and [`Connection::receive`] are refused: two calls would meet two workers. Take one with
+///   [`AsyncPool::get`].
+/// - [`Connection::connect`] makes sure that a worker can be had.
+/// - [`Connection::disconnect`] is [`AsyncPool::close`]: a pool that was closed stays closed.
+/// - [`Connection::is_connected`] is true while a worker lives.
+///
+/// # Cancel safety
+///
+/// A call that is dropped while it waits loses its turn. One that is dropped later leaves its worker as the worker's
+/// own `execute` does; the pool looks at it before the next request.
+#[async_trait]
+impl<C: Connection> Connection for AsyncPool<C> {
+    async fn connect(&self) -> Result<()> {
+        drop(self.get().await?);
+        Ok(())
+    }
+
+    async fn disconnect(&self) -> Result<()> {
+        let drained = self.close().await;
+        if let Some(holder) = drained.cut.first() {
+            let text = format!("{} workers were still on loan: {holder}", drained.cut.len());
+            return Err(Error::new(ErrorKind::Timeout, text).with_phase("disconnecting"));
+        }
+        Ok(())
+    }
+
+    fn is_connected(&self) -> bool {
+        let status = self.status();
+        !status.closed && status.idle + status.on_loan + status.tending > 0
+    }
+
+    async fn send(&self, _: &str) -> Result<()> {
+        Err(needs_a_worker("send"))
+    }
+
+    async fn receive(&self) -> Result<String> {
+        Err(needs_a_worker("receive"))
+    }
+
+    async fn execute(&self, command: &str) -> Result<Reply> {
+        self.get().await?.execute(command).await
+    }
+
+    async fn configure(&self, config: &str) -> Result<Reply> {
+        self.get().await?.configure(config).await
+    }
+}
+
+fn needs_a_worker(call: &str) -> Error {
+    let text = format!("`{call}` on a pool would meet another worker each time: take a worker with get()");
+    Error::new(ErrorKind::Usage, text)
+}

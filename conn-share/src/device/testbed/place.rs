@@ -1,0 +1,130 @@
+//! Reading a tree: every mistake is told with its file, line and name, and with what was expected.
+
+use std::cell::RefCell;
+
+use crate::{Error, ErrorKind, Result};
+
+use super::UnknownKey;
+use super::markup::{Environment, resolve};
+use super::tree::{Node, Value};
+
+/// A file being read.
+pub(super) struct Reading<'a> {
+    pub(super) file: &'a str,
+    pub(super) environment: &'a Environment,
+    pub(super) unknown: RefCell<Vec<UnknownKey>>,
+}
+
+/// A node of the file and how it is reached: `devices.R1.connections.cli`.
+#[derive(Clone)]
+pub(super) struct Place<'a> {
+    reading: &'a Reading<'a>,
+    name: String,
+    node: &'a Node,
+}
+
+impl<'a> Place<'a> {
+    pub(super) fn root(reading: &'a Reading<'a>, node: &'a Node) -> Self {
+        Self { reading, name: String::new(), node }
+    }
+
+    pub(super) fn error(&self, what: impl std::fmt::Display) -> Error {
+        let Self { reading, name, node } = self;
+        let at = if name.is_empty() { String::new() } else { format!("{}: ", name.escape_debug()) };
+        Error::new(ErrorKind::Config, format!("{}:{}: {at}{what}", reading.file, node.line))
+    }
+
+    fn expected(&self, what: &str) -> Error {
+        self.error(format_args!("expected {what}, found {}", self.node.what()))
+    }
+
+    /// The entries of a mapping; nothing is an empty one.
+    pub(super) fn entries(&self) -> Result<Vec<(&'a str, Self)>> {
+        match &self.node.value {
+            Value::Null => Ok(Vec::new()),
+            Value::Map(entries) => {
+                Ok(entries.iter().map(|(key, node)| (&*key.text, self.at(&key.text, node))).collect())
+            }
+            _ => Err(self.expected("a mapping")),
+        }
+    }
+
+    /// What stands under `key`, if there is anything.
+    pub(super) fn get(&self, key: &str) -> Result<Option<Self>> {
+        let mut entries = self.entries()?.into_iter();
+        Ok(entries.find(|(found, place)| *found == key && !place.is_null()).map(|(_, place)| place))
+    }
+
+    /// Reports the keys that are not among `known`.
+    pub(super) fn report_unknown(&self, known: &[&str]) -> Result<()> {
+        let Value::Map(entries) = &self.node.value else { return Ok(()) };
+        for (key, node) in entries.iter().filter(|(key, _)| !known.contains(&&*key.text)) {
+            let Self { name, .. } = self.at(&key.text, node);
+            self.reading.unknown.borrow_mut().push(UnknownKey { name, line: key.line });
+        }
+        Ok(())
+    }
+
+    pub(super) fn is_null(&self) -> bool {
+        matches!(self.node.value, Value::Null)
+    }
+
+    pub(super) fn is_mapping(&self) -> bool {
+        matches!(self.node.value, Value::Map(_))
+    }
+
+    pub(super) fn is_scalar(&self) -> bool {
+        matches!(self.node.value, Value::Scalar(_))
+    }
+
+    /// The text as it is written: for names.
+    pub(super) fn raw(&self) -> Result<&'a str> {
+        match &self.node.value {
+            Value::Scalar(text) => Ok(text),
+            _ => Err(self.expected("a plain value")),
+        }
+    }
+
+    /// The text, `%ENV{}` resolved. The outer error is one of the file's form; the inner one is a value that is not to
+    /// be had here and now, which matters only to those who need it.
+    pub(super) fn text(&self) -> Result<Result<String>> {
+        let raw = self.raw()?;
+        Ok(resolve(raw, self.reading.environment).map_err(|what| self.error(what)))
+    }
+
+    /// A number in the range.
+    pub(super) fn number(&self, what: &str, from: u64, to: u64) -> Result<Result<u64>> {
+        let text = self.text()?;
+        let parsed = text.as_ref().ok().map(|text| text.trim().parse::<u64>());
+        match parsed {
+            None => Ok(text.map(|_| 0)),
+            Some(Ok(number)) if (from..=to).contains(&number) => Ok(Ok(number)),
+            Some(_) => Err(self.error(format_args!("expected {what} from {from} to {to}"))),
+        }
+    }
+
+    /// A list of texts; one alone will do.
+    pub(super) fn texts(&self) -> Result<Result<Vec<String>>> {
+        match &self.node.value {
+            Value::List(items) => items.iter().map(|item| self.at("", item).text()).collect(),
+            _ => Ok(self.text()?.map(|text| vec![text])),
+        }
+    }
+
+    /// A list of mappings, or one.
+    pub(super) fn items(&self) -> Vec<Self> {
+        match &self.node.value {
+            Value::List(items) => items.iter().map(|item| self.at("", item)).collect(),
+            _ => vec![self.clone()],
+        }
+    }
+
+    fn at(&self, key: &str, node: &'a Node) -> Self {
+        let name = match (self.name.as_str(), key) {
+            (name, "") => name.to_owned(),
+            ("", key) => key.to_owned(),
+            (name, key) => format!("{name}.{key}"),
+        };
+        Self { reading: self.reading, name, node }
+    }
+}

@@ -1,0 +1,75 @@
+//! One timer for all who wait with a deadline.
+//!
+//! A timer for each would cost more than everything else in a wait, and nearly none of them ever fires. The shared one
+//! is set to the earliest deadline it has been told of and belongs to no task: when it fires, it wakes those whose time
+//! has come and one more, who sets it again.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Context, Wake, Waker};
+
+use tokio::runtime;
+use tokio::time::{Sleep, sleep_until};
+
+use super::jobs::current_runtime;
+use super::shared::{Shared, wake};
+
+/// A timer and the runtime that drives it.
+type Timer = (Option<runtime::Id>, Pin<Box<Sleep>>);
+
+pub(super) struct Alarm {
+    sleep: Mutex<Option<Timer>>,
+    waker: Waker,
+}
+
+impl Alarm {
+    pub(super) fn new<C: Send + 'static>(shared: Weak<Shared<C>>) -> Self {
+        Self { sleep: Mutex::new(None), waker: Arc::new(Ring(shared)).into() }
+    }
+
+    /// Sets the timer to what the books say.
+    pub(super) fn set<C: Send + 'static>(&self, shared: &Shared<C>) {
+        let here = current_runtime();
+        let mut sleep = self.sleep.lock().unwrap_or_else(PoisonError::into_inner);
+        // Read under the timer's lock, so that of two who set it the later one sees both deadlines.
+        let Some((at, home)) = shared.books().armed_for else { return };
+        if here != Some(home) {
+            return;
+        }
+        let timer = match &mut *sleep {
+            Some((known, timer)) if *known == here => {
+                timer.as_mut().reset(at);
+                timer
+            }
+            other => &mut other.insert((here, Box::pin(sleep_until(at)))).1,
+        };
+        let fired = timer.as_mut().poll(&mut Context::from_waker(&self.waker)).is_ready();
+        drop(sleep);
+        if fired {
+            ring(shared);
+        }
+    }
+}
+
+/// The timer's waker.
+struct Ring<C: Send + 'static>(Weak<Shared<C>>);
+
+impl<C: Send + 'static> Wake for Ring<C> {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if let Some(shared) = self.0.upgrade() {
+            ring(&shared);
+        }
+    }
+}
+
+fn ring<C: Send + 'static>(shared: &Shared<C>) {
+    let mut books = shared.books();
+    let Some((at, _)) = books.armed_for.take() else { return };
+    let wakers = books.line.expired(at);
+    drop(books);
+    wake(wakers);
+}

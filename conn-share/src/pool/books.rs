@@ -1,0 +1,187 @@
+//! Everything a pool knows about itself, behind one mutex: who has which worker, who waits, how the device is.
+//!
+//! Plain state: no await, no clock (moments are passed in), and no foreign code except the wakers' `clone`. What a
+//! change makes necessary is returned, to be done after the mutex is released.
+
+use std::task::Waker;
+
+use tokio::runtime;
+use tokio::time::Instant;
+
+use super::error::{ConnectFailure, Holder, PoolPhase};
+use super::health::Health;
+use super::line::Line;
+use super::options::Options;
+use super::slots::{Loan, Needs, Remedy, Slots, Worker};
+use super::status::Counters;
+
+pub(super) struct Books<C> {
+    pub(super) slots: Slots<C>,
+    pub(super) line: Line,
+    pub(super) health: Health,
+    /// A job waits for the moment of the next attempt.
+    pub(super) pausing: bool,
+    pub(super) closed: bool,
+    /// Permits that are out and must not come back, since the pool was made smaller.
+    pub(super) debt: usize,
+    pub(super) keeper: Keeper,
+    /// Calls of `start` and `close` that carry the jobs on.
+    pub(super) attendants: Vec<(u64, Option<Waker>)>,
+    pub(super) next_attendant: u64,
+    pub(super) next_worker: u64,
+    /// What the shared timer is set to, and the runtime that turns it.
+    pub(super) armed_for: Option<(Instant, runtime::Id)>,
+    pub(super) counters: Counters,
+}
+
+/// The task that works in the background.
+#[derive(Debug, Default)]
+pub(super) enum Keeper {
+    /// Not there yet, or its runtime ended.
+    #[default]
+    Gone,
+    /// There; its waker, from the first time it ran on.
+    Present(Option<Waker>),
+}
+
+/// What to begin next.
+pub(super) enum Next<C> {
+    Tend(usize, Box<Worker<C>>, Needs),
+    Close(usize, Box<Worker<C>>, bool),
+    /// In this slot, after so many failures.
+    Connect(usize, u32),
+    /// Until the next attempt may begin.
+    Pause(Instant),
+    Nothing,
+}
+
+impl<C> Books<C> {
+    pub(super) fn new(options: &Options) -> Self {
+        Self {
+            slots: Slots::new(options.size, options.heals()),
+            line: Line::default(),
+            health: Health::default(),
+            pausing: false,
+            closed: false,
+            debt: 0,
+            keeper: Keeper::Gone,
+            attendants: Vec::new(),
+            next_attendant: 0,
+            next_worker: 0,
+            armed_for: None,
+            counters: Counters::default(),
+        }
+    }
+
+    /// The next thing that somebody should do, and who looks after it from now on is the caller.
+    pub(super) fn next_job(&mut self, now: Instant, options: &Options) -> Next<C> {
+        let tally = *self.slots.tally();
+        let wanted = self.line.fronts().saturating_sub(tally.idle + tally.producing());
+        // Those who come for a worker do no more than they need: they leave when they have one.
+        let steady = !self.attendants.is_empty() || matches!(self.keeper, Keeper::Present(_));
+        if tally.to_close > 0 || (tally.to_tend > 0 && (steady || wanted > 0)) {
+            let only_close = !steady && wanted == 0;
+            match self.slots.next_ailing(only_close) {
+                Some((at, worker, Remedy::Tend(needs))) => return Next::Tend(at, worker, needs),
+                Some((at, worker, Remedy::Close { heal })) => return Next::Close(at, worker, heal),
+                None => {}
+            }
+        }
+        let to_heal = if steady { tally.to_heal } else { 0 };
+        if self.closed
+            || tally.vacant == 0
+            || (wanted == 0 && to_heal == 0)
+            || tally.connecting >= options.connect_concurrency
+        {
+            return Next::Nothing;
+        }
+        // After a failure one attempt at a time asks whether the device is back.
+        if self.health.failures() > 0 && tally.connecting > 0 {
+            return Next::Nothing;
+        }
+        if let Some(until) = self.health.blocked_until(now) {
+            if self.pausing {
+                return Next::Nothing;
+            }
+            self.pausing = true;
+            return Next::Pause(until);
+        }
+        match self.slots.next_vacant() {
+            Some(at) => Next::Connect(at, self.health.failures()),
+            None => Next::Nothing,
+        }
+    }
+
+    /// Why those who wait may stop waiting: no worker is left, and attempts to connect one have failed for good.
+    pub(super) fn verdict(&self, now: Instant, options: &Options) -> Option<ConnectFailure> {
+        let tally = self.slots.tally();
+        let hope = tally.idle + tally.to_tend + tally.producing() + tally.on_loan > 0;
+        if hope || !self.health.is_down(&options.backoff) || self.health.blocked_until(now).is_none() {
+            return None;
+        }
+        Some(self.health.failure(now))
+    }
+
+    /// What a request at the front waits for.
+    pub(super) fn phase(&self) -> PoolPhase {
+        let tally = self.slots.tally();
+        if tally.tended + tally.to_tend > 0 {
+            PoolPhase::Checking
+        } else if tally.connecting > 0 || self.pausing || tally.vacant > 0 {
+            PoolPhase::Connecting
+        } else {
+            PoolPhase::Waiting
+        }
+    }
+
+    /// A permit comes back; whether it is to be given to the semaphore.
+    pub(super) fn settle_permit(&mut self) -> bool {
+        if self.debt > 0 {
+            self.debt -= 1;
+            return false;
+        }
+        true
+    }
+
+    /// Somebody carries jobs on, or will in a moment: whoever waits gets the permit of one who left, and takes over.
+    pub(super) fn has_driver(&self) -> bool {
+        self.line.len() > 0 || !self.attendants.is_empty() || matches!(self.keeper, Keeper::Present(_))
+    }
+
+    /// The keeper, the attendants and the first who waits for a worker: one of them will come.
+    pub(super) fn drivers(&self) -> Vec<Waker> {
+        let mut wakers = Vec::new();
+        wakers.extend(self.line.first_front());
+        wakers.extend(self.attendants.iter().filter_map(|(_, waker)| waker.clone()));
+        if let Keeper::Present(Some(waker)) = &self.keeper {
+            wakers.push(waker.clone());
+        }
+        wakers
+    }
+
+    /// Everybody who waits for a change other than a worker that is ready.
+    pub(super) fn watchers(&self) -> Vec<Waker> {
+        let mut wakers = self.drivers();
+        self.line.all_fronts(&mut wakers);
+        wakers
+    }
+
+    /// The loans as people read them.
+    pub(super) fn holders(&self, now: Instant) -> Vec<Holder> {
+        self.slots.loans().map(|loan| holder(loan, now)).collect()
+    }
+
+    /// The calling task has every worker, so that it would wait for itself.
+    pub(super) fn all_held_by(&self, task: Option<tokio::task::Id>) -> bool {
+        let size = self.slots.size();
+        size > 0
+            && task.is_some()
+            && self.slots.tally().on_loan >= size
+            && self.slots.loans().all(|loan| loan.task == task)
+    }
+}
+
+/// A loan as people read it.
+pub(super) fn holder(loan: &Loan, now: Instant) -> Holder {
+    Holder { worker: loan.worker, place: loan.place, task: loan.task, held: now.saturating_duration_since(loan.since) }
+}

@@ -1,0 +1,142 @@
+//! Starting a pool and closing it: calls that carry jobs on until all are done.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use super::books::{Books, holder};
+use super::error::{Holder, PoolError};
+use super::options::StartPolicy;
+use super::shared::{Shared, wake};
+
+/// What [`AsyncPool::close`](crate::AsyncPool::close) had to cut.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Drained {
+    /// Loans that had not come back by the deadline: the pool has forgotten their workers, which are dropped when
+    /// their guards are.
+    pub cut: Vec<Holder>,
+    /// Workers that could not be disconnected by then, and were dropped.
+    pub dropped: usize,
+}
+
+impl Drained {
+    /// Everything came back and said goodbye.
+    pub fn is_clean(&self) -> bool {
+        self.cut.is_empty() && self.dropped == 0
+    }
+}
+
+/// Connects all workers side by side.
+pub(super) async fn start<C: Send + 'static>(shared: &Arc<Shared<C>>) -> Result<(), PoolError> {
+    let options = &shared.options;
+    let attendance = Attendance::new(shared);
+    let full = attendance
+        .until(|books| {
+            let tally = books.slots.tally();
+            let open = tally.idle;
+            // What is still under way may work.
+            let over = books.health.is_down(&options.backoff) && tally.producing() == 0;
+            (open == options.size || over).then_some(open == options.size)
+        })
+        .await;
+    if full || options.policy == StartPolicy::Degraded {
+        return Ok(());
+    }
+    let failure = shared.books().health.failure_in_full();
+    drain(shared, options.close_timeout).await;
+    Err(PoolError::Connect(failure))
+}
+
+/// Refuses new requests, waits for loans, disconnects.
+pub(super) async fn drain<C: Send + 'static>(shared: &Arc<Shared<C>>, limit: Duration) -> Drained {
+    let deadline = Instant::now().checked_add(limit);
+    let attendance = Attendance::new(shared);
+    shut(shared);
+    let gone = attendance.until(|books| (books.slots.tally().connections() == 0).then_some(()));
+    let in_time = match deadline {
+        Some(deadline) => timeout_at(deadline, gone).await.is_ok(),
+        None => {
+            gone.await;
+            true
+        }
+    };
+    if in_time {
+        return Drained::default();
+    }
+    cut(shared)
+}
+
+/// From here on every request is refused, and every worker is to be disconnected.
+fn shut<C: Send + 'static>(shared: &Shared<C>) {
+    let mut books = shared.books();
+    books.closed = true;
+    books.slots.resize(0, false);
+    let wakers = books.watchers();
+    drop(books);
+    shared.gate.close();
+    wake(wakers);
+}
+
+/// Forgets the loans that are still out, and drops the workers that did not say goodbye.
+fn cut<C: Send + 'static>(shared: &Shared<C>) -> Drained {
+    shared.jobs.abort(None);
+    let now = Instant::now();
+    let (loans, rest) = shared.books().slots.abandon();
+    let dropped = rest.iter().filter(|slot| slot.has_worker()).count();
+    drop(rest);
+    let drained = Drained { cut: loans.iter().map(|loan| holder(loan, now)).collect(), dropped };
+    tracing::warn!(cut = drained.cut.len(), dropped, "a pool was closed with workers out");
+    drained
+}
+
+/// A call that carries jobs on.
+struct Attendance<'a, C: Send + 'static> {
+    shared: &'a Arc<Shared<C>>,
+    number: u64,
+}
+
+impl<'a, C: Send + 'static> Attendance<'a, C> {
+    fn new(shared: &'a Arc<Shared<C>>) -> Self {
+        let mut books = shared.books();
+        books.next_attendant += 1;
+        let number = books.next_attendant;
+        books.attendants.push((number, None));
+        Self { shared, number }
+    }
+
+    /// Carries jobs on until `done` says so.
+    async fn until<T>(&self, mut done: impl FnMut(&Books<C>) -> Option<T>) -> T {
+        std::future::poll_fn(|cx: &mut Context<'_>| {
+            self.register(cx);
+            self.shared.drive();
+            match done(&self.shared.books()) {
+                Some(result) => Poll::Ready(result),
+                None => Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    fn register(&self, cx: &mut Context<'_>) {
+        let waker = cx.waker().clone();
+        let mut books = self.shared.books();
+        let place = books.attendants.iter_mut().find(|(number, _)| *number == self.number);
+        let former = place.and_then(|(_, known)| known.replace(waker));
+        drop(books);
+        drop(former);
+    }
+}
+
+impl<C: Send + 'static> Drop for Attendance<'_, C> {
+    fn drop(&mut self) {
+        let mut books = self.shared.books();
+        let at = books.attendants.iter().position(|(number, _)| *number == self.number);
+        let former = at.map(|at| books.attendants.swap_remove(at));
+        drop(books);
+        drop(former);
+        self.shared.driver_left();
+    }
+}

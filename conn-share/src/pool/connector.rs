@@ -1,0 +1,118 @@
+//! What a pool needs to know about its workers: how to connect one and how to look after it.
+
+use std::cell::Cell;
+use std::error::Error as StdError;
+use std::future::{Ready, ready};
+use std::marker::PhantomData;
+
+/// Opens connections for an [`AsyncPool`](crate::AsyncPool) and looks after them.
+///
+/// Only `connect` must be written. An async closure that returns a `Result` is a `Connector` too; the same hooks can be
+/// given to the [`PoolBuilder`](crate::PoolBuilder), which then take precedence.
+///
+/// The pool bounds every one of these calls in time, and takes a panic in one of them for a failure.
+///
+/// ```
+/// use conn_share::{AsyncPool, Connector};
+///
+/// struct Lines;
+///
+/// impl Connector for Lines {
+///     type Connection = String;
+///     type Error = std::io::Error;
+///
+///     async fn connect(&self) -> Result<String, std::io::Error> {
+///         Ok(String::from("a line"))
+///     }
+///
+///     async fn reset(&self, worker: &mut String) -> Result<(), std::io::Error> {
+///         worker.truncate(6);
+///         Ok(())
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), conn_share::PoolError> {
+/// let pool = AsyncPool::builder(Lines).size(2).start().await?;
+/// assert_eq!(*pool.get().await?, "a line");
+/// # Ok(()) }
+/// ```
+pub trait Connector: Send + Sync + 'static {
+    /// What is pooled.
+    type Connection: Send + 'static;
+
+    /// Why connecting, a check or a reset failed.
+    type Error: Into<Box<dyn StdError + Send + Sync>> + Send;
+
+    /// Opens a connection.
+    fn connect(&self) -> impl Future<Output = Result<Self::Connection, Self::Error>> + Send;
+
+    /// Asks a worker that has not been used for a while whether it still works. One that fails is replaced.
+    ///
+    /// Without it, a worker that [`Connector::is_broken`] does not report is believed to work.
+    fn check(&self, worker: &mut Self::Connection) -> impl Future<Output = Result<(), Self::Error>> + Send {
+        let _ = worker;
+        Provided::<Self::Error>::hook()
+    }
+
+    /// Removes what the last user left behind, after each use and before anybody else sees the worker. One that fails
+    /// is replaced.
+    fn reset(&self, worker: &mut Self::Connection) -> impl Future<Output = Result<(), Self::Error>> + Send {
+        let _ = worker;
+        Provided::<Self::Error>::hook()
+    }
+
+    /// Says goodbye. Without it the connection is dropped.
+    fn disconnect(&self, worker: Self::Connection) -> impl Future<Output = ()> + Send {
+        drop(worker);
+        ready(())
+    }
+
+    /// Whether the worker is known to be useless. Asked often, when a worker is lent and when it comes back, so it must
+    /// neither wait nor talk to the network.
+    fn is_broken(&self, worker: &Self::Connection) -> bool {
+        let _ = worker;
+        false
+    }
+}
+
+impl<F, Connecting, C, E> Connector for F
+where
+    F: Fn() -> Connecting + Send + Sync + 'static,
+    Connecting: Future<Output = Result<C, E>> + Send,
+    C: Send + 'static,
+    E: Into<Box<dyn StdError + Send + Sync>> + Send,
+{
+    type Connection = C;
+    type Error = E;
+
+    fn connect(&self) -> impl Future<Output = Result<C, E>> + Send {
+        self()
+    }
+}
+
+thread_local! {
+    static PROVIDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// What the provided hooks return. It lets the pool see that a hook was not written, and spare every use of a worker
+/// the round trip through it.
+struct Provided<E>(PhantomData<E>);
+
+impl<E> Provided<E> {
+    fn hook() -> Ready<Result<(), E>> {
+        PROVIDED.set(true);
+        ready(Ok(()))
+    }
+}
+
+/// Makes the future of a hook, and says whether it is the provided one. A connector that wraps another's provided hook
+/// in something of its own returns a future of another size.
+pub(super) fn observe<F, E>(call: impl FnOnce() -> F) -> (F, bool)
+where
+    F: Future<Output = Result<(), E>>,
+{
+    PROVIDED.set(false);
+    let future = call();
+    let provided = PROVIDED.replace(false) && size_of_val(&future) == size_of::<Ready<Result<(), E>>>();
+    (future, provided)
+}

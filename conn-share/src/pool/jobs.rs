@@ -1,0 +1,188 @@
+//! Work in progress: connects, checks, resets. Each job is a future that lives in the pool and is polled by whoever
+//! waits, or by the keeper; when the one who carries it on is cancelled, another does.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+
+use tokio::runtime;
+
+use super::shared::Shared;
+
+type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// All jobs of a pool.
+pub(super) struct Jobs<C: Send + 'static> {
+    bench: Mutex<Bench<C>>,
+}
+
+struct Bench<C: Send + 'static> {
+    runnable: VecDeque<Arc<Job<C>>>,
+    all: Vec<Arc<Job<C>>>,
+}
+
+/// One job, and its waker.
+struct Job<C: Send + 'static> {
+    stage: Mutex<Stage>,
+    /// The runtime that turns the job's timers and sockets.
+    home: Option<runtime::Id>,
+    shared: Weak<Shared<C>>,
+}
+
+enum Stage {
+    Parked { work: Work, queued: bool },
+    Polled { woken: bool },
+    Done,
+}
+
+impl<C: Send + 'static> Jobs<C> {
+    pub(super) fn new() -> Self {
+        Self { bench: Mutex::new(Bench { runnable: VecDeque::new(), all: Vec::new() }) }
+    }
+
+    /// Adds a job, to be polled by the caller's next [`Jobs::poll_some`].
+    pub(super) fn add(&self, work: Work, shared: Weak<Shared<C>>) {
+        let stage = Mutex::new(Stage::Parked { work, queued: true });
+        let job = Arc::new(Job { stage, home: current_runtime(), shared });
+        let mut bench = self.bench();
+        bench.all.push(job.clone());
+        bench.runnable.push_back(job);
+    }
+
+    /// Polls the jobs that can go on. `true`: some are left over, since there seems to be no end of them.
+    pub(super) fn poll_some(&self) -> bool {
+        /// So many polls, then others have their turn on this thread.
+        const BUDGET: usize = 64;
+        for _ in 0..BUDGET {
+            let Some(job) = self.bench().runnable.pop_front() else { return false };
+            if job.poll() {
+                self.bench().all.retain(|other| !Arc::ptr_eq(other, &job));
+            }
+        }
+        self.has_runnable()
+    }
+
+    /// Whether a job can go on.
+    pub(super) fn has_runnable(&self) -> bool {
+        !self.bench().runnable.is_empty()
+    }
+
+    /// Drops the jobs of one runtime, or all.
+    pub(super) fn abort(&self, home: Option<runtime::Id>) {
+        let mut aborted = Vec::new();
+        let mut bench = self.bench();
+        bench.all.retain(|job| {
+            let stays = home.is_some() && job.home != home;
+            if !stays {
+                aborted.push(job.clone());
+            }
+            stays
+        });
+        drop(bench);
+        for job in aborted {
+            // One that is being polled at this moment goes on there and is carried on by its own wakes.
+            let mut stage = job.stage();
+            if let Stage::Parked { .. } = &*stage {
+                let parked = std::mem::replace(&mut *stage, Stage::Done);
+                drop(stage);
+                drop(parked);
+            } else if let Stage::Polled { .. } = &*stage {
+                drop(stage);
+                self.bench().all.push(job);
+            }
+        }
+    }
+
+    fn bench(&self) -> MutexGuard<'_, Bench<C>> {
+        self.bench.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<C: Send + 'static> Job<C> {
+    /// Polls the job once; `true` when it is over.
+    fn poll(self: &Arc<Self>) -> bool {
+        let mut stage = self.stage();
+        if matches!(*stage, Stage::Polled { .. } | Stage::Done) {
+            return matches!(*stage, Stage::Done);
+        }
+        let Stage::Parked { work, .. } = std::mem::replace(&mut *stage, Stage::Polled { woken: false }) else {
+            unreachable!("looked at above")
+        };
+        drop(stage);
+        // When the poll panics, the work is dropped with it and gives its slot back.
+        let mut turn = PollTurn { job: self, work: Some(work) };
+        turn.run()
+    }
+
+    fn stage(&self) -> MutexGuard<'_, Stage> {
+        self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enqueue(self: &Arc<Self>, shared: &Arc<Shared<C>>) {
+        shared.jobs.bench().runnable.push_back(self.clone());
+        shared.call_drivers();
+    }
+}
+
+impl<C: Send + 'static> Wake for Job<C> {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        // Outlives `stage`: the pool could end with this handle, and the job with it.
+        let Some(shared) = self.shared.upgrade() else { return };
+        let mut stage = self.stage();
+        match &mut *stage {
+            Stage::Parked { queued: queued @ false, .. } => *queued = true,
+            Stage::Polled { woken } => {
+                *woken = true;
+                return;
+            }
+            Stage::Parked { .. } | Stage::Done => return,
+        }
+        drop(stage);
+        self.enqueue(&shared);
+    }
+}
+
+/// A job while it is polled.
+struct PollTurn<'a, C: Send + 'static> {
+    job: &'a Arc<Job<C>>,
+    work: Option<Work>,
+}
+
+impl<C: Send + 'static> PollTurn<'_, C> {
+    fn run(&mut self) -> bool {
+        let waker = Waker::from(self.job.clone());
+        let Some(work) = &mut self.work else { return true };
+        if let Poll::Ready(()) = work.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return true;
+        }
+        let mut stage = self.job.stage();
+        let Stage::Polled { woken } = *stage else { return true };
+        if let Some(work) = self.work.take() {
+            *stage = Stage::Parked { work, queued: woken };
+        }
+        drop(stage);
+        if woken && let Some(shared) = self.job.shared.upgrade() {
+            self.job.enqueue(&shared);
+        }
+        false
+    }
+}
+
+impl<C: Send + 'static> Drop for PollTurn<'_, C> {
+    fn drop(&mut self) {
+        if let Some(work) = self.work.take() {
+            *self.job.stage() = Stage::Done;
+            drop(work);
+        }
+    }
+}
+
+/// The runtime that this code runs in.
+pub(super) fn current_runtime() -> Option<runtime::Id> {
+    runtime::Handle::try_current().ok().map(|handle| handle.id())
+}

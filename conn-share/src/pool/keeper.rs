@@ -1,0 +1,98 @@
+//! The task that works in the background: resets, reconnects, trims, reports long loans.
+//!
+//! It holds the pool weakly and is never needed for a request to be served: whoever waits carries on the same jobs.
+
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::runtime;
+use tokio::time::{Instant, Sleep, sleep};
+
+use super::books::{Keeper, holder};
+use super::jobs::current_runtime;
+use super::shared::{Shared, wake};
+
+/// Spawns the keeper on the current runtime; without one, the pool does without it.
+pub(super) fn spawn<C: Send + 'static>(shared: &Arc<Shared<C>>) {
+    let Ok(runtime) = runtime::Handle::try_current() else { return };
+    shared.books().keeper = Keeper::Present(None);
+    let task = KeeperTask { shared: Arc::downgrade(shared), home: Some(runtime.id()), tick: None };
+    runtime.spawn(task);
+}
+
+struct KeeperTask<C: Send + 'static> {
+    shared: Weak<Shared<C>>,
+    home: Option<runtime::Id>,
+    /// The next round of the pool.
+    tick: Option<Pin<Box<Sleep>>>,
+}
+
+impl<C: Send + 'static> Future for KeeperTask<C> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(shared) = self.shared.upgrade() else { return Poll::Ready(()) };
+        let mut books = shared.books();
+        if books.closed && books.slots.tally().connections() == 0 {
+            return Poll::Ready(());
+        }
+        let former = match &mut books.keeper {
+            Keeper::Present(Some(known)) if known.will_wake(cx.waker()) => None,
+            other => Some(std::mem::replace(other, Keeper::Present(Some(cx.waker().clone())))),
+        };
+        drop(books);
+        drop(former);
+        shared.drive();
+        if let Some(every) = interval(&shared) {
+            let tick = self.tick.get_or_insert_with(|| Box::pin(sleep(every)));
+            while tick.as_mut().poll(cx).is_ready() {
+                make_round(&shared);
+                shared.drive();
+                tick.as_mut().reset(Instant::now() + every);
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl<C: Send + 'static> Drop for KeeperTask<C> {
+    fn drop(&mut self) {
+        let Some(shared) = self.shared.upgrade() else { return };
+        let mut books = shared.books();
+        let former = std::mem::take(&mut books.keeper);
+        let wakers = books.watchers();
+        drop(books);
+        drop(former);
+        // Their timers and sockets end with this runtime; those who wait elsewhere begin anew.
+        shared.jobs.abort(self.home.or_else(current_runtime));
+        wake(wakers);
+        shared.driver_left();
+    }
+}
+
+/// How often the keeper looks at workers and loans; `None` when there is nothing to look for.
+fn interval<C: Send + 'static>(shared: &Shared<C>) -> Option<Duration> {
+    let options = &shared.options;
+    let limits = [options.max_lifetime, options.idle_limit, options.long_loan];
+    let shortest = limits.into_iter().flatten().min()?;
+    Some((shortest / 8).clamp(Duration::from_millis(10), Duration::from_secs(15)))
+}
+
+/// Sets aside what is too old, broken or idle for too long, and reports loans that last.
+fn make_round<C: Send + 'static>(shared: &Shared<C>) {
+    let now = Instant::now();
+    shared.trim(now);
+    let Some(limit) = shared.options.long_loan else { return };
+    let mut long = Vec::new();
+    for loan in shared.books().slots.loans_mut() {
+        if !loan.reported && now.saturating_duration_since(loan.since) >= limit {
+            loan.reported = true;
+            long.push(holder(loan, now));
+        }
+    }
+    for holder in long {
+        tracing::warn!(worker = holder.worker, place = %holder.place, held = ?holder.held, "a worker is on loan for long");
+    }
+}

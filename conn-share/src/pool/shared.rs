@@ -1,0 +1,331 @@
+//! What all handles, guards and jobs of a pool share, and the moves that they make.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::Waker;
+
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use super::alarm::Alarm;
+use super::books::{Books, Keeper, Next};
+use super::chance;
+use super::error::Cause;
+use super::jobs::Jobs;
+use super::options::Options;
+use super::slots::{Needs, Remedy, Work, Worker};
+use super::tending::{Tend, looks_bad};
+use super::work::{self, Pause, SlotLease};
+
+pub(super) struct Shared<C: Send + 'static> {
+    /// One permit for each worker that is not on loan, ready or not.
+    pub(super) gate: Semaphore,
+    books: Mutex<Books<C>>,
+    pub(super) jobs: Jobs<C>,
+    pub(super) alarm: Alarm,
+    pub(super) tend: Arc<dyn Tend<C>>,
+    pub(super) options: Arc<Options>,
+    /// There is a reset, and a check, as far as is known.
+    resets: AtomicBool,
+    checks: AtomicBool,
+    chance: chance::Chance,
+    own: Weak<Shared<C>>,
+}
+
+impl<C: Send + 'static> Shared<C> {
+    pub(super) fn new(tend: Arc<dyn Tend<C>>, options: Options) -> Arc<Self> {
+        Arc::new_cyclic(|own: &Weak<Self>| Self {
+            gate: Semaphore::new(options.size),
+            books: Mutex::new(Books::new(&options)),
+            jobs: Jobs::new(),
+            alarm: Alarm::new(own.clone()),
+            tend,
+            options: Arc::new(options),
+            resets: AtomicBool::new(true),
+            checks: AtomicBool::new(true),
+            chance: chance::Chance::new(),
+            own: own.clone(),
+        })
+    }
+
+    pub(super) fn books(&self) -> MutexGuard<'_, Books<C>> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    // ---- the life of a worker on loan
+
+    /// What keeps an idle worker from being lent to a request that came at `arrived`; asked outside any lock, since the
+    /// hooks are foreign code.
+    pub(super) fn examine(&self, worker: &Worker<C>, arrived: Instant, now: Instant) -> Option<Remedy> {
+        if let Some(remedy) = self.look_at(&worker.connection) {
+            return Some(remedy);
+        }
+        // Made ready while the request waited: to do it again would never end where a limit is short.
+        if worker.fresh && worker.proven >= arrived {
+            return None;
+        }
+        let rested = now.saturating_duration_since(worker.proven);
+        if worker.expires.is_some_and(|at| at <= now) || self.options.idle_limit.is_some_and(|limit| rested >= limit) {
+            return Some(Remedy::Close { heal: self.options.heals() });
+        }
+        if self.checks.load(Ordering::Relaxed) && rested >= self.options.check_after {
+            return Some(Remedy::Tend(Needs { check: true, ..Needs::default() }));
+        }
+        None
+    }
+
+    /// What a worker needs that comes back from a loan.
+    pub(super) fn look_back(&self, worker: &Worker<C>, now: Instant) -> Option<Remedy> {
+        let suspect = std::thread::panicking();
+        let reset = self.resets.load(Ordering::Relaxed);
+        if worker.expires.is_some_and(|at| at <= now) {
+            return Some(Remedy::Close { heal: self.options.heals() });
+        }
+        match self.look_at(&worker.connection) {
+            Some(Remedy::Tend(needs)) => Some(Remedy::Tend(Needs { reset, ..needs })),
+            Some(remedy) => Some(remedy),
+            None if reset || suspect => Some(Remedy::Tend(Needs { recover: false, reset, check: suspect })),
+            None => None,
+        }
+    }
+
+    fn look_at(&self, connection: &C) -> Option<Remedy> {
+        if looks_bad(|| self.tend.is_broken(connection)) {
+            return Some(Remedy::Close { heal: self.options.heals() });
+        }
+        if looks_bad(|| self.tend.is_interrupted(connection)) {
+            return Some(Remedy::Tend(Needs { recover: true, ..Needs::default() }));
+        }
+        None
+    }
+
+    /// A worker comes back from a loan, its permit with it.
+    pub(super) fn give_back(&self, at: usize, mut worker: Box<Worker<C>>, remedy: Option<Remedy>, now: Instant) {
+        worker.proven = now;
+        worker.fresh = false;
+        let mut books = self.books();
+        let cut = books.slots.take_back(at, worker, remedy).err();
+        let due = books.line.due(books.slots.tally().idle);
+        // Read after the move: a surplus worker is to be closed although nothing is wrong with it.
+        let tally = books.slots.tally();
+        let work = tally.to_close + tally.to_tend > 0;
+        let drivers = if work { books.drivers() } else { Vec::new() };
+        let permit = books.settle_permit();
+        drop(books);
+        if permit {
+            self.gate.add_permits(1);
+        }
+        wake(due);
+        wake(drivers);
+        drop(cut);
+    }
+
+    /// A loan ends without its worker, its permit with it.
+    pub(super) fn end_loan(&self, at: usize, worker: u64) {
+        let mut books = self.books();
+        books.slots.end_loan(at, worker, self.options.heals());
+        let permit = books.settle_permit();
+        let wakers = books.watchers();
+        drop(books);
+        if permit {
+            self.gate.add_permits(1);
+        }
+        wake(wakers);
+    }
+
+    // ---- what jobs report
+
+    pub(super) fn note(&self, at: usize, work: Work) {
+        self.books().slots.note(at, work);
+    }
+
+    pub(super) fn settle(&self, at: usize, worker: Box<Worker<C>>) {
+        let mut books = self.books();
+        let given_up = books.slots.settle(at, worker).err();
+        let wakers = books.watchers();
+        drop(books);
+        wake(wakers);
+        drop(given_up);
+    }
+
+    pub(super) fn connected(&self, at: usize, mut connection: C) {
+        // A hook that panics is one that was written.
+        let _ = catch_unwind(AssertUnwindSafe(|| self.learn(&mut connection)));
+        let now = Instant::now();
+        // Up to a tenth earlier, so that workers connected together do not end together.
+        let expires = self
+            .options
+            .max_lifetime
+            .and_then(|lifetime| now.checked_add(lifetime.mul_f64(1.0 - 0.1 * self.chance.next())));
+        let mut books = self.books();
+        books.next_worker += 1;
+        let id = books.next_worker;
+        books.counters.connected += 1;
+        books.health.succeeded();
+        let given_up =
+            books.slots.settle(at, Box::new(Worker { id, connection, expires, proven: now, fresh: true })).err();
+        let wakers = books.watchers();
+        drop(books);
+        drop(given_up);
+        tracing::debug!(worker = id, "a worker is connected");
+        wake(wakers);
+    }
+
+    /// `failure`: after how many failures the attempt began, and why it failed; `None` when that says nothing.
+    pub(super) fn connect_failed(&self, at: usize, failure: Option<(u32, Cause)>) {
+        let now = Instant::now();
+        let mut books = self.books();
+        if let Some((began_after, cause)) = failure {
+            books.counters.connect_failures += 1;
+            books.health.failed(began_after, cause, now, &self.options.backoff, self.chance.next());
+        }
+        drop(books);
+        self.vacated(at, self.options.heals());
+    }
+
+    pub(super) fn sidelined(&self, at: usize, worker: Box<Worker<C>>, remedy: Remedy) {
+        let mut books = self.books();
+        let given_up = books.slots.set_aside(at, worker, remedy).err();
+        let wakers = books.watchers();
+        drop(books);
+        drop(given_up);
+        wake(wakers);
+    }
+
+    pub(super) fn vacated(&self, at: usize, heal: bool) {
+        let mut books = self.books();
+        books.slots.vacate(at, heal);
+        let wakers = books.watchers();
+        drop(books);
+        wake(wakers);
+    }
+
+    pub(super) fn pause_over(&self) {
+        let mut books = self.books();
+        books.pausing = false;
+        let wakers = books.watchers();
+        drop(books);
+        wake(wakers);
+    }
+
+    /// Sees which hooks there are, so that a pool without them does not pay for them. The futures made for that are
+    /// dropped before they ran.
+    fn learn(&self, connection: &mut C) {
+        if self.resets.load(Ordering::Relaxed) && self.tend.reset(connection).is_none() {
+            self.resets.store(false, Ordering::Relaxed);
+        }
+        if self.checks.load(Ordering::Relaxed) && self.tend.check(connection).is_none() {
+            self.checks.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// Sets aside idle workers that are too old, or idle for too long.
+    pub(super) fn trim(&self, now: Instant) {
+        let idle_limit = self.options.idle_limit;
+        self.books().slots.retire(self.options.heals(), |worker| {
+            worker.expires.is_some_and(|at| at <= now)
+                || idle_limit.is_some_and(|limit| now.saturating_duration_since(worker.proven) >= limit)
+        });
+    }
+
+    /// Changes how many connections there may be.
+    pub(super) fn resize(&self, size: usize) {
+        let mut books = self.books();
+        if books.closed {
+            return;
+        }
+        let before = books.slots.size();
+        books.slots.resize(size, self.options.heals());
+        let mut new_permits = size.saturating_sub(before);
+        let paid = new_permits.min(books.debt);
+        books.debt -= paid;
+        new_permits -= paid;
+        let surplus = before.saturating_sub(size);
+        books.debt += surplus - self.gate.forget_permits(surplus);
+        let wakers = books.watchers();
+        drop(books);
+        self.gate.add_permits(new_permits);
+        wake(wakers);
+    }
+
+    // ---- carrying jobs on
+
+    /// Begins what should be begun and polls what can go on.
+    pub(super) fn drive(self: &Arc<Self>) {
+        loop {
+            let began = self.begin_jobs();
+            if self.jobs.poll_some() {
+                // Somebody goes on in a moment: this thread has other things to do.
+                self.call_drivers();
+                return;
+            }
+            if !began {
+                return;
+            }
+        }
+    }
+
+    fn begin_jobs(self: &Arc<Self>) -> bool {
+        let mut began = false;
+        loop {
+            let next = self.books().next_job(Instant::now(), &self.options);
+            let lease = |at| SlotLease::new(self, at);
+            let (tend, options) = (self.tend.clone(), self.options.clone());
+            let work: std::pin::Pin<Box<dyn Future<Output = ()> + Send>> = match next {
+                Next::Nothing => return began,
+                Next::Connect(at, failures) => Box::pin(work::connect(lease(at), tend, options, failures)),
+                Next::Tend(at, worker, needs) => Box::pin(work::put_in_order(lease(at), worker, tend, options, needs)),
+                Next::Close(at, worker, heal) => {
+                    self.books().counters.closed += 1;
+                    Box::pin(work::disconnect(lease(at), worker, tend, options, heal))
+                }
+                Next::Pause(until) => Box::pin(work::pause(Pause(self.own.clone()), until)),
+            };
+            self.jobs.add(work, self.own.clone());
+            began = true;
+        }
+    }
+
+    /// Wakes those who carry jobs on.
+    pub(super) fn call_drivers(&self) {
+        let wakers = self.books().drivers();
+        wake(wakers);
+    }
+
+    /// Somebody who carried jobs on has left. When nobody is left who would, the jobs end: a half-open connection that
+    /// nobody looks at is of no use to the next one who asks.
+    pub(super) fn driver_left(&self) {
+        let books = self.books();
+        let alone = !books.has_driver();
+        drop(books);
+        if alone {
+            self.jobs.abort(None);
+        } else if self.jobs.has_runnable() {
+            self.call_drivers();
+        }
+    }
+
+    /// Wakes the keeper alone.
+    pub(super) fn call_keeper(&self) {
+        let waker = match &self.books().keeper {
+            Keeper::Present(waker) => waker.clone(),
+            Keeper::Gone => None,
+        };
+        wake(waker);
+    }
+}
+
+impl<C: Send + 'static> Drop for Shared<C> {
+    fn drop(&mut self) {
+        // It sees that the pool is gone, and ends.
+        self.call_keeper();
+    }
+}
+
+/// Wakes, outside any lock.
+pub(super) fn wake(wakers: impl IntoIterator<Item = Waker>) {
+    for waker in wakers {
+        waker.wake();
+    }
+}

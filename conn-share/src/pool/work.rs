@@ -1,0 +1,207 @@
+//! What jobs do: connect a worker, put one in order, say goodbye to one.
+
+use std::sync::{Arc, Weak};
+
+use tokio::runtime;
+use tokio::time::{Instant, sleep_until};
+
+use super::error::Cause;
+use super::jobs::current_runtime;
+use super::options::Options;
+use super::shared::Shared;
+use super::slots::{Needs, Remedy, Work, Worker};
+use super::tending::{Tend, bounded, cause, looks_bad};
+
+/// A slot in a job's hands. Dropped unsettled, because the job was dropped or panicked, it leaves the slot vacant.
+pub(super) struct SlotLease<C: Send + 'static> {
+    shared: Weak<Shared<C>>,
+    at: usize,
+    home: Option<runtime::Id>,
+    settled: bool,
+}
+
+impl<C: Send + 'static> SlotLease<C> {
+    pub(super) fn new(shared: &Arc<Shared<C>>, at: usize) -> Self {
+        Self { shared: Arc::downgrade(shared), at, home: current_runtime(), settled: false }
+    }
+
+    fn note(&self, work: Work) {
+        if let Some(shared) = self.shared.upgrade() {
+            shared.note(self.at, work);
+        }
+    }
+
+    fn ready(mut self, worker: Box<Worker<C>>) {
+        self.settled = true;
+        if let Some(shared) = self.shared.upgrade() {
+            shared.settle(self.at, worker);
+        }
+    }
+
+    fn connected(mut self, connection: C) {
+        self.settled = true;
+        if let Some(shared) = self.shared.upgrade() {
+            shared.connected(self.at, connection);
+        }
+    }
+
+    fn ailing(mut self, worker: Box<Worker<C>>, remedy: Remedy) {
+        self.settled = true;
+        if let Some(shared) = self.shared.upgrade() {
+            shared.sidelined(self.at, worker, remedy);
+        }
+    }
+
+    fn failed(mut self, began_after: u32, cause: Cause) {
+        self.settled = true;
+        if let Some(shared) = self.shared.upgrade() {
+            // An attempt that outlived its runtime says nothing about the device.
+            let orphaned = self.home != current_runtime();
+            shared.connect_failed(self.at, (!orphaned).then_some((began_after, cause)));
+        }
+    }
+
+    fn vacant(mut self, heal: bool) {
+        self.settled = true;
+        if let Some(shared) = self.shared.upgrade() {
+            shared.vacated(self.at, heal);
+        }
+    }
+}
+
+impl<C: Send + 'static> Drop for SlotLease<C> {
+    fn drop(&mut self) {
+        if !self.settled
+            && let Some(shared) = self.shared.upgrade()
+        {
+            let heal = shared.options.heals();
+            shared.vacated(self.at, heal);
+        }
+    }
+}
+
+/// Opens a connection.
+pub(super) async fn connect<C: Send + 'static>(
+    lease: SlotLease<C>,
+    tend: Arc<dyn Tend<C>>,
+    options: Arc<Options>,
+    began_after: u32,
+) {
+    let attempt = async {
+        let connection = tend.connect().await?;
+        if tend.is_broken(&connection) || tend.is_interrupted(&connection) {
+            return Err(cause("it was broken from the start"));
+        }
+        Ok(connection)
+    };
+    match bounded("connecting", options.connect_timeout, attempt).await {
+        Ok(connection) => lease.connected(connection),
+        Err(cause) => {
+            tracing::debug!(%cause, "connecting a worker failed");
+            lease.failed(began_after, cause);
+        }
+    }
+}
+
+/// Puts a worker in order; one that cannot be is to be replaced.
+pub(super) async fn put_in_order<C: Send + 'static>(
+    lease: SlotLease<C>,
+    mut worker: Box<Worker<C>>,
+    tend: Arc<dyn Tend<C>>,
+    options: Arc<Options>,
+    needs: Needs,
+) {
+    match all_steps(&lease, &mut worker, &*tend, &options, needs).await {
+        Ok(()) => {
+            // A reset does not make up for the time that it waited to be reset.
+            if needs.check {
+                (worker.proven, worker.fresh) = (Instant::now(), true);
+            }
+            lease.ready(worker);
+        }
+        Err(cause) => {
+            tracing::debug!(worker = worker.id, %cause, "a worker is replaced");
+            lease.ailing(worker, Remedy::Close { heal: options.heals() });
+        }
+    }
+}
+
+async fn all_steps<C: Send + 'static>(
+    lease: &SlotLease<C>,
+    worker: &mut Worker<C>,
+    tend: &dyn Tend<C>,
+    options: &Options,
+    needs: Needs,
+) -> Result<(), Cause> {
+    let connection = &mut worker.connection;
+    if needs.recover {
+        lease.note(Work::Recovering);
+        let step = async {
+            match tend.recover(connection) {
+                Some(step) => step.await,
+                None => Err(cause("it was interrupted")),
+            }
+        };
+        bounded("recovering", options.tend_timeout, step).await?;
+        if looks_bad(|| tend.is_interrupted(connection)) {
+            return Err(cause("it is interrupted after it was recovered"));
+        }
+    }
+    if needs.reset {
+        lease.note(Work::Resetting);
+        let step = async {
+            match tend.reset(connection) {
+                Some(step) => step.await,
+                None => Ok(()),
+            }
+        };
+        bounded("resetting", options.tend_timeout, step).await?;
+    }
+    if needs.check {
+        lease.note(Work::Checking);
+        let step = async {
+            match tend.check(connection) {
+                Some(step) => step.await,
+                None => Ok(()),
+            }
+        };
+        bounded("checking", options.tend_timeout, step).await?;
+    }
+    Ok(())
+}
+
+/// Says goodbye to a worker.
+pub(super) async fn disconnect<C: Send + 'static>(
+    lease: SlotLease<C>,
+    worker: Box<Worker<C>>,
+    tend: Arc<dyn Tend<C>>,
+    options: Arc<Options>,
+    heal: bool,
+) {
+    let Worker { id, connection, .. } = *worker;
+    let farewell = async {
+        tend.disconnect(connection).await;
+        Ok(())
+    };
+    if let Err(cause) = bounded("disconnecting", options.tend_timeout, farewell).await {
+        tracing::debug!(worker = id, %cause, "a worker was dropped without a goodbye");
+    }
+    lease.vacant(heal);
+}
+
+/// Waits for the moment of the next attempt.
+pub(super) async fn pause<C: Send + 'static>(pause: Pause<C>, until: Instant) {
+    sleep_until(until).await;
+    drop(pause);
+}
+
+/// The pool waits for a moment; over when this is dropped.
+pub(super) struct Pause<C: Send + 'static>(pub(super) Weak<Shared<C>>);
+
+impl<C: Send + 'static> Drop for Pause<C> {
+    fn drop(&mut self) {
+        if let Some(shared) = self.0.upgrade() {
+            shared.pause_over();
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! A device with a few lines, under the test's control: connects, checks and resets that wait at gates, fail or panic;
+//! and a record of how many lines were ever open at once.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex};
+
+use conn_share::{AsyncPool, Connector, PoolBuilder};
+use tokio::sync::Semaphore;
+
+/// What a step of the device does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mood {
+    #[default]
+    Works,
+    /// Waits for a permit of the gate, then works.
+    Waits,
+    Fails,
+    Panics,
+    /// Yields once, then works.
+    Yields,
+}
+
+#[derive(Debug, Default)]
+pub struct Moods {
+    pub connect: Mood,
+    pub check: Mood,
+    pub reset: Mood,
+    pub disconnect: Mood,
+}
+
+#[derive(Debug)]
+pub struct Device {
+    pub moods: Mutex<Moods>,
+    pub gate: Semaphore,
+    pub open: AtomicUsize,
+    pub most_open: AtomicUsize,
+    pub attempts: AtomicUsize,
+    pub checks: AtomicUsize,
+    pub resets: AtomicUsize,
+    pub goodbyes: AtomicUsize,
+}
+
+/// One line of the device.
+#[derive(Debug)]
+pub struct Line {
+    pub number: usize,
+    pub broken: Arc<AtomicBool>,
+    _open: Open,
+}
+
+/// Counts a line that is open, being opened or being closed.
+#[derive(Debug)]
+struct Open(Arc<Device>);
+
+impl Open {
+    fn new(device: &Arc<Device>) -> Self {
+        let open = device.open.fetch_add(1, SeqCst) + 1;
+        device.most_open.fetch_max(open, SeqCst);
+        Self(device.clone())
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, SeqCst);
+    }
+}
+
+impl Line {
+    pub fn break_it(&self) {
+        self.broken.store(true, SeqCst);
+    }
+}
+
+impl Device {
+    pub fn new() -> Arc<Self> {
+        Arc::new(Self {
+            moods: Mutex::default(),
+            gate: Semaphore::new(0),
+            open: AtomicUsize::new(0),
+            most_open: AtomicUsize::new(0),
+            attempts: AtomicUsize::new(0),
+            checks: AtomicUsize::new(0),
+            resets: AtomicUsize::new(0),
+            goodbyes: AtomicUsize::new(0),
+        })
+    }
+
+    pub fn set(&self, change: impl FnOnce(&mut Moods)) {
+        change(&mut self.moods.lock().unwrap());
+    }
+
+    pub fn pool(self: &Arc<Self>) -> PoolBuilder<Lines> {
+        AsyncPool::builder(Lines(self.clone()))
+    }
+
+    pub fn attempts(&self) -> usize {
+        self.attempts.load(SeqCst)
+    }
+
+    pub fn open(&self) -> usize {
+        self.open.load(SeqCst)
+    }
+
+    pub fn most_open(&self) -> usize {
+        self.most_open.load(SeqCst)
+    }
+
+    async fn act(&self, what: &'static str, mood: impl Fn(&Moods) -> Mood) -> Result<(), String> {
+        let mood = mood(&self.moods.lock().unwrap());
+        match mood {
+            Mood::Works => Ok(()),
+            Mood::Waits => {
+                self.gate.acquire().await.map_err(|_| String::from("the gate is closed"))?.forget();
+                Ok(())
+            }
+            Mood::Fails => Err(format!("the device refuses to {what}")),
+            Mood::Panics => panic!("the device cannot {what}"),
+            Mood::Yields => {
+                tokio::task::yield_now().await;
+                Ok(())
+            }
+        }
+    }
+}
+
+pub struct Lines(pub Arc<Device>);
+
+impl Connector for Lines {
+    type Connection = Line;
+    type Error = String;
+
+    async fn connect(&self) -> Result<Line, String> {
+        let number = self.0.attempts.fetch_add(1, SeqCst) + 1;
+        let open = Open::new(&self.0);
+        self.0.act("connect", |moods| moods.connect).await?;
+        Ok(Line { number, broken: Arc::default(), _open: open })
+    }
+
+    async fn check(&self, _: &mut Line) -> Result<(), String> {
+        self.0.checks.fetch_add(1, SeqCst);
+        self.0.act("check", |moods| moods.check).await
+    }
+
+    async fn reset(&self, _: &mut Line) -> Result<(), String> {
+        self.0.resets.fetch_add(1, SeqCst);
+        self.0.act("reset", |moods| moods.reset).await
+    }
+
+    async fn disconnect(&self, line: Line) {
+        let _ = self.0.act("disconnect", |moods| moods.disconnect).await;
+        self.0.goodbyes.fetch_add(1, SeqCst);
+        drop(line);
+    }
+
+    fn is_broken(&self, line: &Line) -> bool {
+        line.broken.load(SeqCst)
+    }
+}
+
+/// A pool of numbers, whose connects never wait.
+pub fn numbers(size: usize) -> PoolBuilder<impl Connector<Connection = usize>> {
+    let next = AtomicUsize::new(0);
+    AsyncPool::builder(move || std::future::ready(Ok::<_, String>(next.fetch_add(1, SeqCst)))).size(size)
+}
+
+/// Lets every other task of a current-thread runtime run until none has anything to do.
+pub async fn settle() {
+    for _ in 0..20 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A pool whose background task is gone: the runtime that it was started in has ended.
+pub fn orphan<K: Connector>(builder: PoolBuilder<K>) -> AsyncPool<K::Connection> {
+    let start = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(builder.start()).unwrap()
+    };
+    std::thread::spawn(start).join().unwrap()
+}

@@ -1,0 +1,120 @@
+//! Lending, giving back, running out.
+
+use std::sync::atomic::Ordering::SeqCst;
+use std::time::Duration;
+
+use conn_share::{PoolError, PoolPhase, WorkerGuard};
+
+use crate::lab::{Device, numbers, settle};
+
+#[tokio::test]
+async fn workers_are_connected_side_by_side_at_the_start() {
+    let device = Device::new();
+    let pool = device.pool().size(3).start().await.unwrap();
+    assert_eq!((device.open(), pool.status().idle), (3, 3));
+}
+
+#[tokio::test]
+async fn a_worker_goes_back_when_its_guard_is_dropped() {
+    let pool = numbers(1).start().await.unwrap();
+    let mut guard = pool.get().await.unwrap();
+    let id = WorkerGuard::id(&guard);
+    *guard = 7;
+    assert_eq!((pool.status().idle, pool.status().on_loan), (0, 1));
+    assert!(matches!(pool.try_get(), Err(PoolError::NoneFree)));
+    drop(guard);
+    let guard = pool.try_get().unwrap();
+    assert_eq!((*guard, WorkerGuard::id(&guard)), (7, id));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_whose_time_runs_out_says_who_has_the_workers() {
+    let pool = numbers(2).timeout(Duration::from_secs(10)).start().await.unwrap();
+    let first = pool.get().await.unwrap();
+    tokio::time::advance(Duration::from_secs(5)).await;
+    let _second = pool.get().await.unwrap();
+    let error = pool.get().await.unwrap_err();
+    assert!(error.is_timeout());
+    let text = error.to_string();
+    let io = std::io::Error::from(error);
+    assert_eq!(io.kind(), std::io::ErrorKind::TimedOut);
+    let error = io.get_ref().unwrap().downcast_ref::<PoolError>().unwrap();
+    let PoolError::Timeout(timeout) = error else { panic!("{error}") };
+    assert_eq!(timeout.phase(), PoolPhase::Waiting);
+    assert_eq!(timeout.waited().as_secs(), 10);
+    assert_eq!(timeout.holders().len(), 2);
+    let held: Vec<_> = timeout.holders().iter().map(|holder| holder.held.as_secs()).collect();
+    assert!(held.contains(&15) && held.contains(&10), "{held:?}");
+    assert!(text.contains("lend.rs:") && text.contains("for 15"), "{text}");
+    drop(first);
+    settle().await;
+    assert_eq!((pool.status().waiting, pool.status().idle), (0, 1));
+    drop(pool.get().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_lazy_pool_connects_on_demand() {
+    let device = Device::new();
+    let pool = device.pool().size(3).lazy().start().await.unwrap();
+    assert_eq!(device.attempts(), 0);
+    let one = pool.get().await.unwrap();
+    settle().await;
+    assert_eq!(device.attempts(), 1);
+    let two = pool.get().await.unwrap();
+    assert_eq!(device.attempts(), 2);
+    drop((one, two));
+    drop(pool.get().await.unwrap());
+    assert_eq!(device.attempts(), 2);
+}
+
+#[tokio::test]
+async fn a_broken_worker_is_replaced_before_anybody_sees_it() {
+    let device = Device::new();
+    let pool = device.pool().size(2).start().await.unwrap();
+    let worker = pool.get().await.unwrap();
+    let number = worker.number;
+    worker.break_it();
+    drop(worker);
+    settle().await;
+    assert_eq!(pool.status().idle, 2, "it was replaced without being asked for");
+    let (one, two) = (pool.get().await.unwrap(), pool.get().await.unwrap());
+    assert!(one.number != number && two.number != number);
+    assert_eq!(device.most_open(), 2);
+}
+
+#[tokio::test]
+async fn a_worker_that_breaks_while_idle_is_not_lent() {
+    let device = Device::new();
+    let pool = device.pool().size(1).start().await.unwrap();
+    let line = pool.get().await.unwrap();
+    let (number, broken) = (line.number, line.broken.clone());
+    drop(line);
+    settle().await;
+    broken.store(true, SeqCst);
+    assert_ne!(pool.get().await.unwrap().number, number);
+}
+
+#[tokio::test]
+async fn a_closed_pool_refuses_and_tells_those_who_wait() {
+    let device = Device::new();
+    let pool = device.pool().size(1).start().await.unwrap();
+    let guard = pool.get().await.unwrap();
+    let waiter = tokio::spawn({
+        let pool = pool.clone();
+        async move { pool.get().await.map(drop) }
+    });
+    settle().await;
+    assert_eq!(pool.status().waiting, 1);
+    let closing = tokio::spawn({
+        let pool = pool.clone();
+        async move { pool.close().await }
+    });
+    settle().await;
+    assert!(matches!(waiter.await.unwrap(), Err(PoolError::Closed)));
+    assert!(matches!(pool.try_get(), Err(PoolError::Closed)));
+    assert!(matches!(pool.get().await, Err(PoolError::Closed)));
+    assert!(!closing.is_finished());
+    drop(guard);
+    assert!(closing.await.unwrap().is_clean());
+    assert_eq!(device.open(), 0);
+}

@@ -1,0 +1,14 @@
+//! The pool as its users see it: one file per behaviour.
+
+mod lab;
+
+mod cancel;
+#[cfg(feature = "telnet")]
+mod connection;
+mod faults;
+mod fifo;
+mod lend;
+mod outage;
+mod runtimes;
+mod size;
+mod storm;
