@@ -395,7 +395,3 @@ impl Exchange {
         }
     }
 }
-
-#[cfg(test)]
-#[path = "exchange_tests.rs"]
-mod tests;
