@@ -167,7 +167,7 @@ impl Lab {
         self.routes
     }
 
-    /// An address inside the network that router 2 announces under this number.
+    /// The address of the network that router 2 announces under this number, modulo their count.
     pub fn address(&self, network: usize) -> String {
         frr::prefix(network % self.routes)
     }
@@ -201,6 +201,14 @@ impl Lab {
     pub fn unanswered(&self, daemon: Daemon) -> Result<usize, Failure> {
         let sockets = self.cage.run(record::LIST_SOCKETS)?;
         Ok(record::queues(&sockets, &self.dir().join(format!("r1/{}.vty", daemon.name()))))
+    }
+
+    /// How many bytes from Telnet sessions zebra has not read yet. Of use while it is held.
+    pub fn line_queue(&self) -> Result<usize, Failure> {
+        let sockets = self.cage.run("ip netns exec r1 ss -t -n -H state established '( sport = :2601 )'")?;
+        // `RECV-Q SEND-Q OURS THEIRS`: the state is left out, as all have the same.
+        let queues = sockets.lines().filter_map(|socket| socket.split_whitespace().next()?.parse::<usize>().ok());
+        Ok(queues.sum())
     }
 
     /// What `sshd` wrote: who came, by which way, and who left.
