@@ -20,6 +20,7 @@ mod watchdog;
 
 pub use conn_lock::{ConnLock, StateError, StateGuard};
 pub use error::{Deadlock, Holder, LockError, LockTimeout};
+pub(crate) use lockable::recover_now;
 pub use lockable::{Lockable, LockableExt, RecoverError};
 
 /// What the macros' expansions name. Not part of the public API.

@@ -8,6 +8,8 @@ mod connection;
 mod faults;
 mod fifo;
 mod lend;
+#[cfg(feature = "macros")]
+mod lockable;
 mod outage;
 mod reports;
 mod runtimes;
