@@ -9,6 +9,8 @@ mod faults;
 mod fifo;
 mod lend;
 mod outage;
+mod reports;
 mod runtimes;
 mod size;
 mod storm;
+mod warm;
