@@ -164,7 +164,12 @@ fn commands(default: usize) -> usize {
 ///
 /// A session that was frozen while nobody used it is found by the first call on it, which fails: as many may as were
 /// frozen. The second call on such a worker has to work.
-async fn check_whole<C: ConnectionClass>(pool: &AsyncPool<Session<C>>, questions: &Questions, size: usize, frozen: usize) {
+async fn check_whole<C: ConnectionClass>(
+    pool: &AsyncPool<Session<C>>,
+    questions: &Questions,
+    size: usize,
+    frozen: usize,
+) {
     let mut workers = Vec::new();
     for _ in 0..size {
         workers.push(tokio::time::timeout(HANG, pool.get()).await.expect("a worker within reason").expect("a worker"));
