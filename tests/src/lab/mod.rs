@@ -254,17 +254,17 @@ impl Lab {
         Ok(())
     }
 
-    /// Waits until the tables have come to rest: all BGP routes in zebra, and both routers' OSPF link states with
-    /// the cable's two ends in them.
+    /// Waits until the tables have come to rest: all BGP routes and the other router's OSPF route in zebra, and
+    /// both routers' link states with the cable's two ends in them.
     fn wait_for_routes(&self) -> Result<(), Failure> {
         let mut state = String::new();
         let settled = wait_for(CONVERGENCE, || {
-            let routes = self.vtysh("show ip route bgp").unwrap_or_default();
+            let routes = self.vtysh("show ip route").unwrap_or_default();
             let links = self.vtysh("show ip ospf database").unwrap_or_default();
             let best = routes.lines().filter(|line| line.starts_with("B>* ")).count();
             let whole = links.lines().filter(|line| line.starts_with("10.0.0.") && line.trim().ends_with(" 3")).count();
             state = format!("{best} of {} BGP routes, {whole} of 2 OSPF routers", self.routes);
-            best == self.routes && whole == 2
+            best == self.routes && whole == 2 && routes.contains("\nO>* 10.0.0.2/32")
         });
         if settled.is_some() {
             return Ok(());

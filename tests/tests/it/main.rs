@@ -4,6 +4,7 @@ mod bad_input;
 mod example;
 mod five_sessions;
 mod one_line;
+mod recordings;
 mod servers;
 mod storm;
 mod tidy;
