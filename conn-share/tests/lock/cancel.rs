@@ -4,11 +4,11 @@ use std::cell::Cell;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Waker};
 
 use conn_share::{ConnLock, LockError, Lockable, LockableExt, locked};
 
-use crate::line::{Inside, Line, poll_once, turn};
+use crate::line::{Inside, Line, Woken, poll_once, turn};
 
 /// A connection whose recovery counts.
 #[derive(Lockable, Default)]
@@ -44,15 +44,6 @@ impl Session {
     #[unlocked]
     async fn count(&self) {
         self.recovered.fetch_add(1, Ordering::SeqCst);
-    }
-}
-
-#[derive(Default)]
-struct Woken(AtomicUsize);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
     }
 }
 
