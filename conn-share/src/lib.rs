@@ -1,8 +1,11 @@
 //! Share connections to network devices between Tokio tasks.
 
+#![cfg_attr(not(test), warn(clippy::unwrap_used))]
+
 mod lock;
 mod pool;
 
+#[cfg(feature = "_talking")]
 mod deadline;
 
 #[cfg(feature = "_talking")]
@@ -20,21 +23,27 @@ pub mod sim;
 #[cfg(feature = "_talking")]
 mod transport;
 
-#[cfg(feature = "macros")]
-pub use conn_share_macros::{Lockable, locked, unlocked};
 #[cfg(feature = "_talking")]
-pub use connection::{BoxedSection, Connection, ConnectionClass, Credential, Reply, Target};
+pub use cli::{Interaction, Platform, Proof};
+#[cfg(feature = "macros")]
+pub use conn_share_macros::{Lockable, locked, pooled, unlocked};
+#[cfg(feature = "ssh")]
+pub use connection::SshConnection;
+#[cfg(feature = "telnet")]
+pub use connection::TelnetConnection;
+#[cfg(feature = "_talking")]
+pub use connection::{
+    BoxedSection, Connection, ConnectionClass, Credential, ExecuteOptions, Reply, SessionOptions, SessionStatus, Target,
+};
 #[cfg(feature = "_talking")]
 pub use device::{
-    Classes, ConnectOptions, ConnectionManager, Device, DeviceBuilder, Path, Pcall, PcallFuture, Progress, Session,
-    Unfinished, pcall,
+    Classes, ConnectOptions, ConnectionManager, Device, DeviceBuilder, DevicePool, Path, Pcall, PcallFuture, Progress,
+    Session, Unfinished, pcall,
 };
 #[cfg(feature = "testbed")]
 pub use device::{Testbed, UnknownKey};
 #[cfg(feature = "_talking")]
 pub use error::{Error, ErrorKind, Result};
-#[doc(hidden)]
-pub use lock::private as __private;
 pub use lock::{
     ConnLock, Deadlock, Holder, LockError, LockTimeout, Lockable, LockableExt, RecoverError, StateError, StateGuard,
 };
@@ -46,3 +55,10 @@ pub use pool::{
 pub use secret::Secret;
 #[cfg(feature = "_talking")]
 pub use transport::HostKeys;
+
+/// What the macros' expansions name. Not part of the public API.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::lock::private::*;
+    pub use crate::pool::private::*;
+}

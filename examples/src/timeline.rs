@@ -31,13 +31,16 @@ impl Timeline {
         self.0.iter().map(|call| begun(call.started)).max().unwrap_or(0)
     }
 
-    /// The calls that were at work while this one waited.
+    /// Those that were at work while this one waited, each once.
     fn waited_for(&self, waiting: &Call) -> Vec<&str> {
-        let others = self
-            .0
-            .iter()
-            .filter(|other| *other != waiting && other.started < waiting.started && other.ended > waiting.asked);
-        others.map(|other| other.by.as_str()).collect()
+        let mut busy = Vec::new();
+        for other in &self.0 {
+            let overlaps = other.started < waiting.started && other.ended > waiting.asked;
+            if other != waiting && overlaps && !busy.contains(&other.by.as_str()) {
+                busy.push(other.by.as_str());
+            }
+        }
+        busy
     }
 }
 
@@ -113,6 +116,13 @@ mod tests {
             )
         );
         assert!(lines[2].ends_with("ran 12.0 ms to 15.0 ms"), "{}", lines[2]);
+    }
+
+    #[test]
+    fn whom_one_waits_for_twice_is_named_once() {
+        let timeline = Timeline(vec![call("a", 0, 0, 5), call("a", 0, 5, 10), call("b", 0, 10, 20)]);
+        assert_eq!(timeline.waited_for(&timeline.0[2]), ["a"]);
+        assert_eq!(timeline.waited_for(&timeline.0[0]), [""; 0]);
     }
 
     #[test]

@@ -5,8 +5,8 @@ use quote::quote;
 use syn::{Block, Error, Receiver, ReceiverKind, Result, Signature, Stmt, Type};
 
 use super::options::Options;
-use super::parse::{Method, regroup};
-use super::returns::{Output, bare};
+use crate::item::{Method, regroup};
+use crate::output::{Output, bare};
 
 /// How a method is going to be locked.
 pub(super) struct Plan {

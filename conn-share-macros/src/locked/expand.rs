@@ -6,8 +6,8 @@ use syn::spanned::Spanned;
 use syn::{PathArguments, Receiver, Type, parse_quote};
 
 use super::check::{Form, Holder, Plan};
-use super::parse::{Method, Owner, regroup};
-use super::returns::{Fallible, Output};
+use crate::item::{Method, Owner, regroup};
+use crate::output::{Fallible, Output};
 
 /// Gives back the method with its code under the lock; without a plan, as it is.
 ///
@@ -63,6 +63,13 @@ pub(super) fn method(method: &Method, plan: Option<&Plan>, owner: Option<&Owner>
         }
     };
     Method { body: Some(body), ..method.clone() }.into_token_stream()
+}
+
+/// Whether the method's body is one of ours already.
+pub(super) fn is_expanded(method: &Method) -> bool {
+    let tokens: Vec<TokenTree> = method.body.iter().flat_map(Group::stream).collect();
+    let is = |token: &TokenTree, name: &str| matches!(token, TokenTree::Ident(ident) if ident == name);
+    tokens.windows(4).any(|window| is(&window[0], "__private") && is(&window[3], "locked"))
 }
 
 /// What the pieces of one expansion have in common.

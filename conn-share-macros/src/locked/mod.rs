@@ -7,7 +7,8 @@ mod check;
 mod expand;
 mod options;
 mod parse;
-mod returns;
+#[cfg(test)]
+mod tests;
 mod time;
 
 use proc_macro2::TokenStream;
@@ -16,7 +17,9 @@ use syn::{Error, Result};
 
 use self::check::plan;
 use self::options::Options;
-use self::parse::{Choice, Container, Item, Member, Method, Owner};
+use self::parse::{Choice, Item, assemble};
+use crate::beside;
+use crate::item::{Container, Member, Method, Owner};
 
 pub(crate) fn expand(options: TokenStream, item: TokenStream) -> TokenStream {
     let written = match syn::parse2::<Item>(item.clone()) {
@@ -61,7 +64,7 @@ fn expand_container(container: &Container, options: &Options) -> Result<TokenStr
             }
         }
     }
-    Ok(container.with_members(members, options))
+    Ok(assemble(container, members, options))
 }
 
 fn expand_member(method: &Method, choice: Choice, options: &Options, owner: &Owner) -> Result<TokenStream> {
@@ -93,6 +96,13 @@ fn expand_member(method: &Method, choice: Choice, options: &Options, owner: &Own
 }
 
 fn expand_method(method: &Method, mut options: Options) -> Result<TokenStream> {
+    if expand::is_expanded(method) {
+        return Err(Error::new_spanned(
+            &method.sig.ident,
+            "the impl is locked, and this method as well under another name: write `#[locked(..)]` by its own name, and \
+             it takes the place of the impl's",
+        ));
+    }
     let mut expanded = TokenStream::new();
     for (method, choice) in method.variants()? {
         match choice {
@@ -109,9 +119,4 @@ fn expand_method(method: &Method, mut options: Options) -> Result<TokenStream> {
         expand::method(&method, plan.as_ref(), None).to_tokens(&mut expanded);
     }
     Ok(expanded)
-}
-
-fn beside(item: TokenStream, error: &Error) -> TokenStream {
-    let error = error.to_compile_error();
-    quote!(#item #error)
 }

@@ -1,56 +1,16 @@
-//! What `#[locked]` stands on: an impl, a trait, or one method.
-//!
-//! Only what the macro needs is parsed. Bodies stay tokens, so that one that is half typed goes through unharmed, and
-//! the header of an impl is given back token by token.
+//! What `#[locked]` stands on, an impl, a trait or one method, and what the methods say about themselves.
 
-use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::parse::{Parse, ParseStream};
-use syn::punctuated::Punctuated;
-use syn::spanned::Spanned;
-use syn::{
-    Attribute, Error, ImplItem, ItemImpl, ItemTrait, Meta, Result, Signature, Token, TraitItem, Type, Visibility,
-    parse_quote, token,
-};
+use syn::{Attribute, Error, Meta, Result, Signature, Token, Visibility, parse_quote};
 
 use super::options::Options;
+use crate::item::{Container, Member, Method, conditional, is_ours};
 
 pub(super) enum Item {
     Container(Container),
     Method(Box<Method>),
-}
-
-/// An impl or a trait.
-pub(super) struct Container {
-    header: TokenStream,
-    braces: Group,
-    pub(super) owner: Owner,
-    pub(super) members: Vec<Member>,
-}
-
-/// Whose methods they are: the type of an impl, the name of a trait.
-pub(super) struct Owner {
-    /// As in `TelnetConnection::execute`.
-    pub(super) name: String,
-    /// Where a complaint about the type belongs.
-    pub(super) span: Span,
-    /// A trait that asks nothing of its implementors: their lock, for one, is out of reach.
-    pub(super) is_unbounded: bool,
-}
-
-pub(super) enum Member {
-    Method(Box<Method>),
-    Other(TokenStream),
-}
-
-#[derive(Clone)]
-pub(super) struct Method {
-    pub(super) attributes: Vec<Attribute>,
-    pub(super) visibility: Visibility,
-    pub(super) modifiers: Option<Token![default]>,
-    pub(super) sig: Signature,
-    /// `None` for a trait's method without default.
-    pub(super) body: Option<Group>,
 }
 
 /// What a method of a locked impl says about itself.
@@ -69,7 +29,7 @@ impl Item {
                     Member::Method(method) => method.without_our_attributes().into_token_stream(),
                     Member::Other(tokens) => tokens.clone(),
                 });
-                container.with_members(members.collect(), options)
+                assemble(container, members.collect(), options)
             }
         }
     }
@@ -88,7 +48,13 @@ impl Parse for Item {
         ahead.parse::<Option<Token![auto]>>()?;
         if ahead.peek(Token![impl]) || ahead.peek(Token![trait]) {
             let is_trait = ahead.peek(Token![trait]);
-            return Container::parse(input, is_trait).map(Self::Container);
+            let container = Container::parse(input, is_trait)?;
+            return match container.attributes.iter().find(|attribute| is_ours(attribute.path(), "locked")) {
+                None => Ok(Self::Container(container)),
+                Some(twice) => {
+                    Err(Error::new_spanned(twice, "`#[locked]` stands here twice: keep one, with all options"))
+                }
+            };
         }
         Err(Error::new(
             ahead.span(),
@@ -97,82 +63,21 @@ impl Parse for Item {
     }
 }
 
-impl Container {
-    fn parse(input: ParseStream<'_>, is_trait: bool) -> Result<Self> {
-        let mut tokens: Vec<TokenTree> = input.parse::<TokenStream>()?.into_iter().collect();
-        let Some(TokenTree::Group(braces)) = tokens.pop() else {
-            return Err(Error::new(Span::call_site(), "`#[locked]` goes on an impl or trait with a body in braces"));
-        };
-        let header: TokenStream = tokens.into_iter().collect();
-        let (attributes, owner) = if is_trait {
-            let bare: ItemTrait = syn::parse2(quote!(#header {}))?;
-            (
-                bare.attrs,
-                Owner {
-                    name: bare.ident.to_string(),
-                    span: bare.ident.span(),
-                    is_unbounded: bare.supertraits.is_empty() && bare.generics.where_clause.is_none(),
-                },
-            )
-        } else {
-            let bare: ItemImpl = syn::parse2(quote!(#header {}))?;
-            (bare.attrs, Owner { name: name_of(&bare.self_ty), span: bare.self_ty.span(), is_unbounded: false })
-        };
-        if let Some(twice) = attributes.iter().find(|attribute| is_ours(attribute.path(), "locked")) {
-            return Err(Error::new_spanned(twice, "`#[locked]` stands here twice: keep one, with all options"));
-        }
-        let members = |input: ParseStream<'_>| {
-            let mut members = Vec::new();
-            for attribute in input.call(Attribute::parse_inner)? {
-                members.push(Member::Other(attribute.into_token_stream()));
-            }
-            while !input.is_empty() {
-                members.push(Member::parse(input, is_trait)?);
-            }
-            Ok(members)
-        };
-        let members = syn::parse::Parser::parse2(members, braces.stream())?;
-        Ok(Self { header, braces, owner, members })
-    }
-
-    pub(super) fn with_members(&self, members: TokenStream, options: &Options) -> TokenStream {
-        let header = &self.header;
-        let braces = regroup(&self.braces, members);
-        // `#[unlocked]` stays on its methods for the sake of those who import it. For the others it has to be in scope;
-        // what a glob brings gives way to what they have.
-        let unlocked =
-            self.members.iter().any(|member| matches!(member, Member::Method(method) if method.is_unlocked()));
-        let unlocked = unlocked.then(|| {
-            let private = options.private(Span::call_site());
-            quote!(#[allow(unused_imports)] use #private::attributes::*;)
-        });
-        quote!(#unlocked #header #braces)
-    }
-}
-
-impl Member {
-    fn parse(input: ParseStream<'_>, in_trait: bool) -> Result<Self> {
-        if Method::is_next(input)? {
-            return input.parse().map(Box::new).map(Self::Method);
-        }
-        let other = if in_trait {
-            input.parse::<TraitItem>()?.into_token_stream()
-        } else {
-            input.parse::<ImplItem>()?.into_token_stream()
-        };
-        Ok(Self::Other(other))
-    }
+/// The impl or trait with other members.
+pub(super) fn assemble(container: &Container, members: TokenStream, options: &Options) -> TokenStream {
+    let written = container.with_members(members);
+    // `#[unlocked]` stays on its methods for the sake of those who import it. For the others it has to be in scope; what
+    // a glob brings gives way to what they have.
+    let unlocked =
+        container.members.iter().any(|member| matches!(member, Member::Method(method) if method.is_unlocked()));
+    let unlocked = unlocked.then(|| {
+        let private = options.private(Span::call_site());
+        quote!(#[allow(unused_imports)] use #private::attributes::*;)
+    });
+    quote!(#unlocked #written)
 }
 
 impl Method {
-    fn is_next(input: ParseStream<'_>) -> Result<bool> {
-        let ahead = input.fork();
-        ahead.call(Attribute::parse_outer)?;
-        ahead.parse::<Visibility>()?;
-        ahead.parse::<Option<Token![default]>>()?;
-        Ok(ahead.parse::<Signature>().is_ok())
-    }
-
     /// Without the attributes that are for us: `#[locked(..)]` goes, `#[unlocked]` is marked as done.
     pub(super) fn without_our_attributes(&self) -> Self {
         let attributes = self.attributes.iter().filter_map(settled).collect();
@@ -188,11 +93,6 @@ impl Method {
             }
         }
         self.attributes.iter().any(wears)
-    }
-
-    /// The `#[cfg(..)]`s that decide whether there is such a method.
-    pub(super) fn conditions(&self) -> impl Iterator<Item = &Attribute> {
-        self.attributes.iter().filter(|attribute| attribute.path().is_ident("cfg"))
     }
 
     /// The method without our attributes, and what they said. There are two where one of them hides in a `cfg_attr`:
@@ -248,62 +148,6 @@ impl Method {
     }
 }
 
-impl Parse for Method {
-    fn parse(input: ParseStream<'_>) -> Result<Self> {
-        let attributes = input.call(Attribute::parse_outer)?;
-        let visibility = input.parse()?;
-        let modifiers = input.parse()?;
-        let sig = input.parse()?;
-        let body = if input.peek(token::Brace) {
-            match input.parse()? {
-                TokenTree::Group(body) => Some(braces(body)),
-                other => return Err(Error::new(other.span(), "expected a method's body in braces")),
-            }
-        } else {
-            input.parse::<Token![;]>()?;
-            None
-        };
-        Ok(Self { attributes, visibility, modifiers, sig, body })
-    }
-}
-
-impl ToTokens for Method {
-    fn to_tokens(&self, tokens: &mut TokenStream) {
-        let Self { attributes, visibility, modifiers, sig, body } = self;
-        let body = body.as_ref().map_or_else(|| quote!(;), ToTokens::to_token_stream);
-        tokens.extend(quote!(#(#attributes)* #visibility #modifiers #sig #body));
-    }
-}
-
-/// Takes off the invisible delimiters that a `macro_rules!` leaves around a `$body:block`.
-fn braces(group: Group) -> Group {
-    match group.stream().into_iter().next() {
-        Some(TokenTree::Group(visible)) if group.delimiter() == Delimiter::None => braces(visible),
-        _ => group,
-    }
-}
-
-/// A group with the same delimiters at the same place, but other contents.
-pub(super) fn regroup(group: &Group, contents: TokenStream) -> Group {
-    let mut regrouped = Group::new(group.delimiter(), contents);
-    regrouped.set_span(group.span());
-    regrouped
-}
-
-fn is_ours(path: &syn::Path, name: &str) -> bool {
-    path.segments.last().is_some_and(|segment| segment.ident == name)
-}
-
-/// The condition and the attributes of a `#[cfg_attr(condition, attributes..)]`.
-fn conditional(attribute: &Attribute) -> Option<(Meta, Vec<Meta>)> {
-    if !attribute.path().is_ident("cfg_attr") {
-        return None;
-    }
-    let metas = attribute.parse_args_with(Punctuated::<Meta, Token![,]>::parse_terminated).ok()?;
-    let mut metas = metas.into_iter();
-    Some((metas.next()?, metas.collect()))
-}
-
 /// What is left of an attribute once it has been heeded.
 ///
 /// `#[unlocked]` stays, marked, so that the compiler sees that its import is used.
@@ -328,14 +172,4 @@ fn is_for_us(meta: &Meta) -> bool {
 
 fn parse_attributes(tokens: TokenStream) -> Result<Vec<Attribute>> {
     syn::parse::Parser::parse2(Attribute::parse_outer, tokens)
-}
-
-/// `Session` for `crate::session::Session<T>`.
-fn name_of(self_ty: &Type) -> String {
-    match self_ty {
-        Type::Group(group) => name_of(&group.elem),
-        Type::Paren(paren) => name_of(&paren.elem),
-        Type::Path(path) => path.path.segments.last().map_or_else(String::new, |segment| segment.ident.to_string()),
-        other => other.to_token_stream().to_string(),
-    }
 }

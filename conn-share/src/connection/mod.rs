@@ -1,7 +1,13 @@
 //! What every connection to a device can do, and the ones that come with the crate.
 
+mod link;
 mod reply;
+mod session;
+#[cfg(feature = "ssh")]
+mod ssh;
 mod target;
+#[cfg(feature = "telnet")]
+mod telnet;
 
 use std::any::Any;
 use std::fmt;
@@ -11,8 +17,14 @@ use async_trait::async_trait;
 
 use crate::{Error, ErrorKind, Result};
 
+pub use link::SessionStatus;
 pub use reply::Reply;
+pub use session::{ExecuteOptions, SessionOptions};
+#[cfg(feature = "ssh")]
+pub use ssh::SshConnection;
 pub use target::{Credential, Target};
+#[cfg(feature = "telnet")]
+pub use telnet::TelnetConnection;
 
 /// A conversation with a device, shared between tasks.
 ///

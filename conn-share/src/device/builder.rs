@@ -72,16 +72,13 @@ impl DeviceBuilder {
 
     /// The login used unless another is named: short for the credential `default` with user name and password.
     pub fn login(self, username: impl Into<String>, password: impl Into<Secret>) -> Self {
-        let mut login = Credential::default();
-        login.username = username.into();
-        login.password = Some(password.into());
+        let login = Credential { username: username.into(), password: Some(password.into()), ..Credential::default() };
         self.credential("default", login)
     }
 
     /// The secret for `enable`: short for the credential `enable` with this password.
     pub fn enable(self, secret: impl Into<Secret>) -> Self {
-        let mut enable = Credential::default();
-        enable.password = Some(secret.into());
+        let enable = Credential { password: Some(secret.into()), ..Credential::default() };
         self.credential("enable", enable)
     }
 
@@ -204,6 +201,7 @@ impl DeviceBuilder {
             paths: self.paths,
             default_via: self.default_via,
             options: self.options,
+            disconnect_timeout: self.disconnect_timeout,
             limits: Arc::new(Limits::new(self.max_sessions, self.logins_at_once, self.logins_per_minute)),
         };
         Ok(Device::new(description, self.classes, connections))

@@ -3,6 +3,10 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+#[cfg(feature = "ssh")]
+use crate::SshConnection;
+#[cfg(feature = "telnet")]
+use crate::TelnetConnection;
 use crate::{ConnectionClass, Error, ErrorKind, Result};
 
 use super::Path;
@@ -33,7 +37,13 @@ impl Classes {
     }
 
     fn with_own(self) -> Self {
-        self
+        #[cfg(feature = "ssh")]
+        let own = self.with::<SshConnection>("ssh").with::<SshConnection>("SshConnection");
+        #[cfg(not(feature = "ssh"))]
+        let own = self;
+        #[cfg(feature = "telnet")]
+        let own = own.with::<TelnetConnection>("telnet").with::<TelnetConnection>("TelnetConnection");
+        own
     }
 
     /// How to make what `path` asks for.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::{Credential, Error, ErrorKind, Result, Secret, Target};
 
-use super::entry::Plan;
+use super::entry::{PROXY, Plan};
 use super::limits::Limits;
 use super::{ConnectOptions, Path};
 
@@ -19,6 +20,7 @@ pub(super) struct Description {
     pub(super) paths: BTreeMap<String, Path>,
     pub(super) default_via: Option<String>,
     pub(super) options: ConnectOptions,
+    pub(super) disconnect_timeout: Duration,
     pub(super) limits: Arc<Limits>,
 }
 
@@ -58,7 +60,14 @@ impl Description {
         self.check_pool(&options)?;
         let name = format!("{} via {via}", self.name);
         let target = self.target(path, &options, name.clone())?;
-        Ok(Plan { alias, name, target, options, limits: self.limits.clone() })
+        Ok(Plan {
+            alias,
+            name,
+            target,
+            options,
+            disconnect_timeout: self.disconnect_timeout,
+            limits: self.limits.clone(),
+        })
     }
 
     fn check_pool(&self, options: &ConnectOptions) -> Result<()> {
@@ -77,9 +86,10 @@ impl Description {
         target.platform = self.os.as_deref().map(platform_of);
         target.connect_timeout = options.connect_timeout;
         target.command_timeout = options.command_timeout;
+        target.host_keys = options.host_keys.clone().unwrap_or_default();
         target.arguments = options.arguments.clone();
         if !path.proxy.is_empty() {
-            target.arguments.insert("proxy".into(), path.proxy.join(","));
+            target.arguments.insert(PROXY.into(), path.proxy.join(","));
         }
         target.enable = self.enable(path)?;
         target.credential = match &options.credential {
@@ -108,10 +118,13 @@ impl Description {
     }
 }
 
-/// The platform that understands `os`, a name of ours or one that pyATS uses.
+/// The platform that understands `os`: a name of ours, or one of those that pyATS uses. What has no platform of its own
+/// here is `generic`, which learns the prompt.
 fn platform_of(os: &str) -> String {
     match os {
         "ios" | "iosxe" => "cisco_ios".into(),
+        "aireos" | "apic" | "asa" | "cheetah" | "dnac" | "eos" | "ftd" | "fxos" | "gaia" | "hvrp" | "iosxr"
+        | "ironware" | "junos" | "nxos" | "sdwan" | "sonic" | "sros" | "viptela" | "vyos" => "generic".into(),
         os => os.into(),
     }
 }

@@ -6,14 +6,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Connection, ConnectionClass, Result, Target};
+use crate::{Connection, ConnectionClass, Error, ErrorKind, Result, Target};
 
 use super::ConnectOptions;
 use super::limits::Limits;
 use super::session::Session;
+use super::workers::{Lend, open_pool};
 
 /// Room for a slow login behind a busy gate: AAA servers alone may take half a minute to fail over.
 pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// The argument that names the hosts a path goes through.
+pub(super) const PROXY: &str = "proxy";
 
 /// A call to connect, with every option settled.
 pub(super) struct Plan {
@@ -22,15 +26,34 @@ pub(super) struct Plan {
     pub(super) name: String,
     pub(super) target: Target,
     pub(super) options: ConnectOptions,
+    pub(super) disconnect_timeout: Duration,
     pub(super) limits: Arc<Limits>,
 }
 
 impl Plan {
     pub(super) fn session<C: ConnectionClass>(&self) -> Result<Session<C>> {
+        if let Some(proxy) = self.target.arguments.get(PROXY)
+            && goes_straight::<C>()
+        {
+            let message =
+                format!("the path goes through {proxy:?}, which the crate's own connection classes cannot do");
+            return Err(Error::new(ErrorKind::Config, message).with_device(&self.name));
+        }
         let connection = C::from_target(&self.target).map_err(|error| error.with_device(&self.name))?;
         let timeout = self.options.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
         Ok(Session::new(connection, self.name.clone(), timeout, self.limits.clone()))
     }
+}
+
+/// Whether `C` is one of the crate's own, which know no proxies: to connect past one that is asked for would be wrong.
+fn goes_straight<C: 'static>() -> bool {
+    let own = [
+        #[cfg(feature = "ssh")]
+        TypeId::of::<crate::SshConnection>(),
+        #[cfg(feature = "telnet")]
+        TypeId::of::<crate::TelnetConnection>(),
+    ];
+    own.contains(&TypeId::of::<C>())
 }
 
 /// A plan and the class to make: whatever is needed to open it, once or again.
@@ -81,6 +104,9 @@ impl fmt::Display for Recipe {
 }
 
 async fn open<C: ConnectionClass>(plan: Arc<Plan>) -> Result<Link> {
+    if let Some(size) = plan.options.pool_size {
+        return open_pool::<C>(plan, size).await;
+    }
     let session = Arc::new(plan.session::<C>()?);
     session.connect().await?;
     Ok(Link { connection: session, pool: None })
@@ -90,11 +116,6 @@ async fn open<C: ConnectionClass>(plan: Arc<Plan>) -> Result<Link> {
 pub(super) struct Link {
     pub(super) connection: Arc<dyn Connection>,
     pub(super) pool: Option<Arc<dyn Lend>>,
-}
-
-/// A pool that lends one worker for several calls.
-pub(super) trait Lend: Send + Sync {
-    fn lend(&self) -> Pin<Box<dyn Future<Output = Result<Arc<dyn Connection>>> + Send + '_>>;
 }
 
 /// An open connection under its alias.

@@ -31,9 +31,15 @@ impl ConnectionManager {
                 Step::Opening(attempt) => return attempt.await.map(|entry| entry.link.connection.clone()),
                 Step::Closing(closing) => drop(closing.await),
                 Step::Open(entry) => {
-                    // A pool heals by itself.
-                    if entry.link.pool.is_none() {
-                        entry.link.connection.connect().await?;
+                    match &entry.link.pool {
+                        None => entry.link.connection.connect().await?,
+                        // Somebody closed the pool itself; its alias is in the way.
+                        Some(pool) if pool.is_closed() => {
+                            self.disconnect(recipe.alias()).await.ok();
+                            continue;
+                        }
+                        // It heals by itself.
+                        Some(_) => {}
                     }
                     return Ok(entry.link.connection.clone());
                 }

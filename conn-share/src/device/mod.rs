@@ -18,17 +18,18 @@ mod testbed;
 #[cfg(test)]
 mod tests;
 mod unfinished;
+mod workers;
 
 use std::any::Any;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{Connection, ConnectionClass, Error, ErrorKind, Reply, Result};
+use crate::{AsyncPool, Connection, ConnectionClass, Error, ErrorKind, Reply, Result};
 
 pub use builder::DeviceBuilder;
 pub use classes::Classes;
 use description::Description;
-use entry::Recipe;
+use entry::{Entry, Recipe};
 pub use manager::ConnectionManager;
 pub use options::ConnectOptions;
 pub use path::Path;
@@ -37,6 +38,7 @@ pub use session::Session;
 #[cfg(feature = "testbed")]
 pub use testbed::{Testbed, UnknownKey};
 pub use unfinished::Unfinished;
+pub use workers::DevicePool;
 
 /// A network device: the ways to it, the logins, what it allows, and the connections that are open.
 ///
@@ -200,7 +202,7 @@ impl Device {
     ///     .exclusive(|connection| async move {
     ///         let before = connection.execute("show clock").await?;
     ///         let after = connection.execute("show clock").await?;
-    ///         conn_share::Result::Ok((before, after))
+    ///         Ok::<_, conn_share::Error>((before, after))
     ///     })
     ///     .await??;
     /// # Ok(()) }
@@ -263,12 +265,41 @@ impl Device {
         let connection: Arc<dyn Any + Send + Sync> = entry.link.connection.clone();
         match connection.downcast::<Session<C>>() {
             Ok(session) => Ok(session.connection().clone()),
-            Err(_) => {
-                let asked = std::any::type_name::<C>();
-                let message = format!("alias {alias:?} is not a single {asked}: it is {}", entry.recipe);
-                Err(Error::new(ErrorKind::Usage, message).with_device(self.name()))
-            }
+            Err(_) => Err(self.is_not(&entry, &format!("a single {}", std::any::type_name::<C>()))),
         }
+    }
+
+    /// The pool under `alias`, whatever its class: its status, its size, its workers.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotConnected`] when nothing is connected under that alias; [`ErrorKind::Usage`] when it is a single
+    /// connection.
+    pub fn pool(&self, alias: &str) -> Result<DevicePool> {
+        let entry = self.connections.entry(Some(alias))?;
+        let Some(pool) = &entry.link.pool else { return Err(self.is_not(&entry, "a pool")) };
+        let max_sessions = self.described.description.limits.max_sessions();
+        Ok(DevicePool { pool: pool.clone(), name: entry.recipe.plan.name.clone(), max_sessions })
+    }
+
+    /// The pool under `alias` as what it is. Its workers are [`Session`]s, which deref to `C`.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::NotConnected`] when nothing is connected under that alias; [`ErrorKind::Usage`] when it is a single
+    /// connection or of another class.
+    pub fn pool_as<C: ConnectionClass>(&self, alias: &str) -> Result<AsyncPool<Session<C>>> {
+        let entry = self.connections.entry(Some(alias))?;
+        let connection: Arc<dyn Any + Send + Sync> = entry.link.connection.clone();
+        match connection.downcast::<AsyncPool<Session<C>>>() {
+            Ok(pool) => Ok((*pool).clone()),
+            Err(_) => Err(self.is_not(&entry, &format!("a pool of {}", std::any::type_name::<C>()))),
+        }
+    }
+
+    fn is_not(&self, entry: &Entry, what: &str) -> Error {
+        let message = format!("alias {:?} is not {what}: it is {}", entry.recipe.alias(), entry.recipe);
+        Error::new(ErrorKind::Usage, message).with_device(self.name())
     }
 
     /// Whether the connection under `alias` is believed to be open. Never waits.

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::HostKeys;
+
 /// What [`Device::connect`](crate::Device::connect) is asked for, and what a path or a device presets.
 ///
 /// Nothing is set to begin with. Layers are merged in one order, and what is set nearer to the call wins: the
@@ -26,6 +28,7 @@ pub struct ConnectOptions {
     pub(super) connect_timeout: Option<Duration>,
     pub(super) command_timeout: Option<Duration>,
     pub(super) credential: Option<String>,
+    pub(super) host_keys: Option<HostKeys>,
     pub(super) arguments: BTreeMap<String, String>,
 }
 
@@ -93,6 +96,13 @@ impl ConnectOptions {
         self
     }
 
+    /// Which SSH host keys are trusted. Default: those in the user's and the system's `known_hosts`, and no others.
+    #[must_use]
+    pub fn host_keys(mut self, trust: HostKeys) -> Self {
+        self.host_keys = Some(trust);
+        self
+    }
+
     /// A further argument for the connection class. Arguments of several layers are merged by name.
     #[must_use]
     pub fn argument(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -115,6 +125,7 @@ impl ConnectOptions {
             connect_timeout: self.connect_timeout.or(below.connect_timeout),
             command_timeout: self.command_timeout.or(below.command_timeout),
             credential: self.credential.or_else(|| below.credential.clone()),
+            host_keys: self.host_keys.or_else(|| below.host_keys.clone()),
             arguments: self.arguments,
         }
     }

@@ -67,7 +67,8 @@ impl Path {
         self
     }
 
-    /// Goes through another host; several are passed in the order given.
+    /// Goes through another host; several are passed in the order given. The class gets them as its argument `proxy`,
+    /// separated by commas; the crate's own classes cannot do it, and refuse.
     #[must_use]
     pub fn proxy(mut self, host: impl Into<String>) -> Self {
         self.proxy.push(host.into());

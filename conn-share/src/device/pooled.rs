@@ -20,7 +20,7 @@ use crate::{AsyncPool, Connection, Error, ErrorKind, Reply, Result};
 #[async_trait]
 impl<C: Connection> Connection for AsyncPool<C> {
     async fn connect(&self) -> Result<()> {
-        self.get().await?;
+        drop(self.get().await?);
         Ok(())
     }
 

@@ -13,6 +13,9 @@ use crate::{Connection, Error, ErrorKind, Reply, Result};
 
 use super::limits::{Limits, SessionPass};
 
+/// What a class's own deadline, which may end at the same moment, gets ahead of ours: its error says more.
+pub(super) const GRACE: Duration = Duration::from_secs(1);
+
 /// A connection of class `C` that a [`Device`](crate::Device) made: it connects within the device's limits and
 /// derefs to the class itself.
 ///
@@ -53,7 +56,8 @@ impl<C: Connection> Session<C> {
             *self.pass.lock().unwrap_or_else(PoisonError::into_inner) = Some(pass);
         }
         let _turn = self.limits.login(deadline).await?;
-        match deadline.bound(self.connection.connect()).await {
+        let with_grace = Deadline::after(deadline.remaining().unwrap_or(Duration::MAX).saturating_add(GRACE));
+        match with_grace.bound(self.connection.connect()).await {
             Ok(done) => done,
             Err(_) => Err(self.too_slow("connecting")),
         }

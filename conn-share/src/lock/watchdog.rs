@@ -143,7 +143,7 @@ fn report_slow_waits(core: &Core, polls: &mut HashMap<usize, Polls>) {
     }
     let slow: Vec<_> = queue
         .waiters()
-        .filter(|waiter| !waiter.warned && elapsed(waiter.since) >= core.slow_wait())
+        .filter(|waiter| !waiter.warned && elapsed(waiter.since) >= core.limits.slow_wait())
         .map(|waiter| {
             waiter.warned = true;
             SlowWait { site: waiter.site, waited: elapsed(waiter.since), sibling: waiter.sibling }

@@ -14,8 +14,11 @@ use tokio::time::{Sleep, sleep_until};
 use super::jobs::current_runtime;
 use super::shared::{Shared, wake};
 
+/// A timer and the runtime that drives it.
+type Timer = (Option<runtime::Id>, Pin<Box<Sleep>>);
+
 pub(super) struct Alarm {
-    sleep: Mutex<Option<(Option<runtime::Id>, Pin<Box<Sleep>>)>>,
+    sleep: Mutex<Option<Timer>>,
     waker: Waker,
 }
 

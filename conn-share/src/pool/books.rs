@@ -143,9 +143,9 @@ impl<C> Books<C> {
         true
     }
 
-    /// Somebody carries jobs on.
+    /// Somebody carries jobs on, or will in a moment: whoever waits gets the permit of one who left, and takes over.
     pub(super) fn has_driver(&self) -> bool {
-        self.line.fronts() > 0 || !self.attendants.is_empty() || matches!(self.keeper, Keeper::Present(_))
+        self.line.len() > 0 || !self.attendants.is_empty() || matches!(self.keeper, Keeper::Present(_))
     }
 
     /// The keeper, the attendants and the first who waits for a worker: one of them will come.

@@ -10,7 +10,7 @@ use super::jobs::current_runtime;
 use super::options::Options;
 use super::shared::Shared;
 use super::slots::{Needs, Remedy, Work, Worker};
-use super::tending::{Tend, bounded};
+use super::tending::{Tend, bounded, cause, looks_bad};
 
 /// A slot in a job's hands. Dropped unsettled, because the job was dropped or panicked, it leaves the slot vacant.
 pub(super) struct SlotLease<C: Send + 'static> {
@@ -87,7 +87,14 @@ pub(super) async fn connect<C: Send + 'static>(
     options: Arc<Options>,
     began_after: u32,
 ) {
-    match bounded("connecting", options.connect_timeout, async { tend.connect().await }).await {
+    let attempt = async {
+        let connection = tend.connect().await?;
+        if tend.is_broken(&connection) || tend.is_interrupted(&connection) {
+            return Err(cause("it was broken from the start"));
+        }
+        Ok(connection)
+    };
+    match bounded("connecting", options.connect_timeout, attempt).await {
         Ok(connection) => lease.connected(connection),
         Err(cause) => {
             tracing::debug!(%cause, "connecting a worker failed");
@@ -106,7 +113,10 @@ pub(super) async fn put_in_order<C: Send + 'static>(
 ) {
     match all_steps(&lease, &mut worker, &*tend, &options, needs).await {
         Ok(()) => {
-            worker.proven = Instant::now();
+            // A reset does not make up for the time that it waited to be reset.
+            if needs.check {
+                (worker.proven, worker.fresh) = (Instant::now(), true);
+            }
             lease.ready(worker);
         }
         Err(cause) => {
@@ -129,10 +139,13 @@ async fn all_steps<C: Send + 'static>(
         let step = async {
             match tend.recover(connection) {
                 Some(step) => step.await,
-                None => Err(super::tending::cause("it was interrupted")),
+                None => Err(cause("it was interrupted")),
             }
         };
         bounded("recovering", options.tend_timeout, step).await?;
+        if looks_bad(|| tend.is_interrupted(connection)) {
+            return Err(cause("it is interrupted after it was recovered"));
+        }
     }
     if needs.reset {
         lease.note(Work::Resetting);

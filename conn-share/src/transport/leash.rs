@@ -8,7 +8,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::tcp::{Socket, hung_up};
+use super::socket::{Socket, hung_up};
 use super::{Line, Transport};
 use crate::{Error, ErrorKind};
 
@@ -147,6 +147,8 @@ impl Life {
 
     /// Notes whom to wake; fails when the stream was cut.
     fn register(&self, party: Party, cx: &Context<'_>) -> io::Result<()> {
+        // Dropped once the lock is free: what dropping a waker runs is not ours to know.
+        let _replaced;
         let mut state = self.state();
         if state.end == Some(End::Cut) {
             return Err(End::Cut.into());
@@ -155,10 +157,10 @@ impl Life {
             Party::Reader => &mut state.reader,
             Party::Writer => &mut state.writer,
         };
-        match slot {
-            Some(waker) if waker.will_wake(cx.waker()) => {}
-            _ => *slot = Some(cx.waker().clone()),
-        }
+        _replaced = match slot {
+            Some(waker) if waker.will_wake(cx.waker()) => None,
+            _ => slot.replace(cx.waker().clone()),
+        };
         Ok(())
     }
 

@@ -3,6 +3,8 @@
 mod host_keys;
 #[cfg(feature = "telnet")]
 mod leash;
+#[cfg(feature = "telnet")]
+mod socket;
 #[cfg(feature = "ssh")]
 pub(crate) mod ssh;
 mod tcp;

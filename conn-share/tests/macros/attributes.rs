@@ -115,6 +115,69 @@ fn with_attributes_of_others() {
     single.0.probe.check((single.instrument_below(), single.instrument_below()), One);
 }
 
+/// `#[unlocked]` needs no import, not even where the impl is in a function.
+#[test]
+fn in_a_function() {
+    #[derive(Lockable, Default)]
+    struct Local {
+        lock: ConnLock,
+        probe: Probe,
+    }
+
+    #[locked]
+    impl Local {
+        async fn locked(&self) {
+            self.probe.visit().await;
+        }
+
+        #[unlocked]
+        async fn not_locked(&self) {
+            self.probe.visit().await;
+        }
+    }
+
+    let s = Local::default();
+    s.probe.check((s.locked(), s.locked()), One);
+    s.probe.check((s.not_locked(), s.locked()), Two);
+}
+
+mod without_import {
+    use conn_share::{ConnLock, Lockable, locked};
+
+    #[derive(Lockable, Default)]
+    pub(super) struct Session {
+        lock: ConnLock,
+        pub(super) probe: crate::probe::Probe,
+    }
+
+    #[locked]
+    impl Session {
+        pub(super) async fn locked(&self) {
+            self.probe.visit().await;
+        }
+
+        #[unlocked]
+        pub(super) async fn peek(&self) {
+            self.probe.visit().await;
+        }
+    }
+
+    #[locked]
+    impl Session {
+        #[unlocked]
+        pub(super) async fn look(&self) {
+            self.probe.visit().await;
+        }
+    }
+}
+
+#[test]
+fn without_import() {
+    let s = without_import::Session::default();
+    s.probe.check((s.peek(), s.locked()), Two);
+    s.probe.check((s.peek(), s.look()), Two);
+}
+
 #[test]
 fn unlocked_methods_are_not_locked() {
     let s = Session::default();

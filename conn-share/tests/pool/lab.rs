@@ -166,7 +166,16 @@ pub fn numbers(size: usize) -> PoolBuilder<impl Connector<Connection = usize>> {
 
 /// Lets every other task of a current-thread runtime run until none has anything to do.
 pub async fn settle() {
-    for _ in 0..50 {
+    for _ in 0..20 {
         tokio::task::yield_now().await;
     }
+}
+
+/// A pool whose background task is gone: the runtime that it was started in has ended.
+pub fn orphan<K: Connector>(builder: PoolBuilder<K>) -> AsyncPool<K::Connection> {
+    let start = move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(builder.start()).unwrap()
+    };
+    std::thread::spawn(start).join().unwrap()
 }

@@ -2,7 +2,15 @@
 
 mod lab;
 
+mod cancel;
 #[cfg(feature = "telnet")]
 mod connection;
+mod faults;
 mod fifo;
 mod lend;
+mod outage;
+mod reports;
+mod runtimes;
+mod size;
+mod storm;
+mod warm;

@@ -33,7 +33,7 @@ fn next_markup(text: &str) -> Option<(&str, &str, &str, &str)> {
     let mut from = 0;
     while let Some(percent) = text.get(from..)?.find('%').map(|at| at + from) {
         from = percent + 1;
-        let Some((name, rest)) = text.get(from..)?.split_once('{') else { return None };
+        let (name, rest) = text.get(from..)?.split_once('{')?;
         let is_markup = name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
         if let (true, Some((argument, after))) = (is_markup, rest.split_once('}')) {
             return Some((text.get(..percent)?, name, argument, after));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::{Classes, ConnectOptions, Credential, Device, DeviceBuilder, Path, Result, Secret};
+use crate::{Classes, ConnectOptions, Credential, Device, DeviceBuilder, HostKeys, Path, Result, Secret};
 
 use super::Testbed;
 use super::place::Place;
@@ -260,6 +260,7 @@ fn options(place: &Place<'_>) -> Result<Deferred<ConnectOptions>> {
             "pool_size" => place
                 .number("a number of workers", 1, 10_000)?
                 .map(|size| options.pool_size = usize::try_from(size).ok()),
+            "known_hosts" => place.text()?.map(|file| options.host_keys = Some(HostKeys::known().file(file))),
             key => place.text()?.map(|value| drop(options.arguments.insert(key.to_owned(), value))),
         };
         if let Err(error) = read {
@@ -309,10 +310,8 @@ fn credential(username: Option<Place<'_>>, password: Option<Place<'_>>) -> Resul
     let username = username.map(|place| place.text()).transpose()?.transpose();
     let password = password.map(|place| place.text()).transpose()?.transpose();
     Ok(Some(username.and_then(|username| {
-        let mut login = Credential::default();
-        login.username = username.unwrap_or_default();
-        login.password = password?.map(Secret::new);
-        Ok(login)
+        let (username, password) = (username.unwrap_or_default(), password?.map(Secret::new));
+        Ok(Credential { username, password, ..Credential::default() })
     })))
 }
 

@@ -98,7 +98,7 @@ async fn everybody_who_joined_gets_the_error() {
     let device = device("shared-error").build().expect("valid");
     let callers: Vec<_> = (0..3).map(|_| spawn_connect(&device, ConnectOptions::via("a"))).collect();
     for caller in callers {
-        let error = caller.await.expect("no panic").err().expect("refused");
+        let error = caller.await.expect("no panic").expect_err("refused");
         assert_eq!(error.kind(), ErrorKind::Authentication);
         assert_eq!(error.to_string(), "r1 via a: the password is wrong");
     }
@@ -113,7 +113,7 @@ async fn a_taken_alias_is_a_clear_error() {
     let peer = Peer::at("taken");
     let device = device("taken").build().expect("valid");
     device.connect::<Fake>(ConnectOptions::via("a")).await.expect("connects");
-    let error = device.connect::<Fake>(ConnectOptions::via("b").alias("a")).await.err().expect("taken");
+    let error = device.connect::<Fake>(ConnectOptions::via("b").alias("a")).await.expect_err("taken");
     assert_eq!(error.kind(), ErrorKind::Usage);
     assert!(error.to_string().contains("Fake via a; asked for Fake via b"), "{error}");
     assert_eq!(peer.sessions(), 1);
@@ -126,7 +126,7 @@ async fn a_panic_while_connecting_is_an_error_for_all_and_frees_the_alias() {
     let device = device("panics").build().expect("valid");
     let callers: Vec<_> = (0..3).map(|_| spawn_connect(&device, ConnectOptions::via("a"))).collect();
     for caller in callers {
-        let error = caller.await.expect("no panic outside").err().expect("it panicked");
+        let error = caller.await.expect("no panic outside").expect_err("it panicked");
         assert!(error.to_string().contains("panicked"), "{error}");
     }
     assert_eq!(device.sessions(), 0);
@@ -144,7 +144,7 @@ async fn disconnecting_ends_an_attempt_under_way() {
     device.disconnect("a").await.expect("ends it");
     assert_eq!(peer.sessions(), 0);
     assert_eq!(device.sessions(), 0);
-    let error = caller.await.expect("no panic").err().expect("given up");
+    let error = caller.await.expect("no panic").expect_err("given up");
     assert_eq!(error.kind(), ErrorKind::NotConnected);
     assert_eq!(device.disconnect("a").await.expect_err("nothing there").kind(), ErrorKind::NotConnected);
 }
@@ -180,7 +180,7 @@ async fn connecting_waits_for_a_disconnect_under_way() {
     device.connect::<Fake>(ConnectOptions::via("a")).await.expect("connects");
     let mut closing = Box::pin(device.disconnect("a"));
     assert!(poll_now(closing.as_mut()).is_pending());
-    assert_eq!(device.connection("a").err().expect("closing").kind(), ErrorKind::NotConnected);
+    assert_eq!(device.connection("a").expect_err("closing").kind(), ErrorKind::NotConnected);
     let (closed, opened) = tokio::join!(closing, device.connect::<Fake>(ConnectOptions::via("a")));
     closed.expect("closes");
     assert!(opened.expect("opens").is_connected());
@@ -230,14 +230,14 @@ async fn paths_and_classes_by_name() {
         .expect("valid");
     device.open(ConnectOptions::via("a")).await.expect("by protocol");
     device.open(ConnectOptions::via("b")).await.expect("by class");
-    let error = device.open(ConnectOptions::via("c")).await.err().expect("not registered");
+    let error = device.open(ConnectOptions::via("c")).await.expect_err("not registered");
     assert_eq!(error.kind(), ErrorKind::Config);
     assert!(error.to_string().contains("\"nobody.Knows\"") && error.to_string().contains("my.Fake"), "{error}");
-    let error = device.open(ConnectOptions::new()).await.err().expect("which path?");
+    let error = device.open(ConnectOptions::new()).await.expect_err("which path?");
     assert!(error.to_string().contains("there are: a, b, c"), "{error}");
-    let error = device.open(ConnectOptions::via("x")).await.err().expect("no such path");
+    let error = device.open(ConnectOptions::via("x")).await.expect_err("no such path");
     assert!(error.to_string().contains("no path \"x\"; there are: a, b, c"), "{error}");
-    let error = device.open(ConnectOptions::via("a").alias("y").credential("ops")).await.err().expect("no such login");
+    let error = device.open(ConnectOptions::via("a").alias("y").credential("ops")).await.expect_err("no such login");
     assert!(error.to_string().contains("no credential \"ops\""), "{error}");
 }
 

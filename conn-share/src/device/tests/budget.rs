@@ -17,7 +17,7 @@ async fn never_more_sessions_or_logins_than_allowed_under_load() {
                 for round in 0..10 {
                     let alias = format!("{}", (n + round) % 9);
                     let options = ConnectOptions::via("a").alias(&alias);
-                    if n % 4 == 0 {
+                    if n.is_multiple_of(4) {
                         // Given up at some point.
                         super::fake::poll_times(device.connect::<Fake>(options), n % 7).await;
                     } else {
@@ -53,6 +53,24 @@ async fn one_session_too_many_is_busy() {
     assert!(errors[0].to_string().starts_with("r1 via a: no room for another session: 2 of 2"), "{}", errors[0]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_login_that_never_ends_is_ended_and_frees_its_place() {
+    let peer = Peer::at("hangs");
+    peer.logins_wait.send_replace(true);
+    let device = device("hangs").max_sessions(1).logins_at_once(1).build().expect("valid");
+    let options = ConnectOptions::via("a").connect_timeout(Duration::from_secs(7));
+    let start = tokio::time::Instant::now();
+    let error = device.connect::<Fake>(options.clone()).await.expect_err("hangs");
+    assert!(start.elapsed() < Duration::from_secs(10));
+    assert!(error.is_timeout());
+    assert_eq!(error.to_string(), "r1 via a: not connected within 7s");
+    let error = device.connect::<Fake>(options.clone().pool_size(1)).await.expect_err("hangs");
+    assert!(error.is_timeout(), "{error:?}");
+    assert_eq!((device.sessions(), peer.sessions()), (0, 0));
+    peer.logins_wait.send_replace(false);
+    device.connect::<Fake>(options).await.expect("connects");
+}
+
 #[tokio::test]
 async fn a_session_counts_from_connect_to_disconnect_of_the_object_itself() {
     let _peer = Peer::at("own-object");
@@ -68,11 +86,24 @@ async fn a_session_counts_from_connect_to_disconnect_of_the_object_itself() {
     assert_eq!(device.sessions(), 1);
 }
 
+#[tokio::test]
+async fn one_that_connected_past_the_limits_is_counted_at_the_next_connect() {
+    let _peer = Peer::at("past-the-limits");
+    let device = device("past-the-limits").max_sessions(1).build().expect("valid");
+    let connection = device.connect::<Fake>(ConnectOptions::via("a")).await.expect("connects");
+    connection.disconnect().await.expect("closes");
+    let class = device.connection_as::<Fake>("a").expect("a single one");
+    crate::Connection::connect(&*class).await.expect("connects");
+    assert_eq!(device.sessions(), 0, "the class itself knows no limits");
+    device.connect::<Fake>(ConnectOptions::via("a")).await.expect("connects");
+    assert_eq!(device.sessions(), 1);
+}
+
 #[test]
 fn a_pool_larger_than_the_budget_is_a_mistake() {
     let device = device("nowhere").max_sessions(3).build().expect("valid");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
-    let connect = |options| runtime.block_on(device.connect::<Fake>(options)).err().expect("a mistake").to_string();
+    let connect = |options| runtime.block_on(device.connect::<Fake>(options)).expect_err("a mistake").to_string();
     assert_eq!(
         connect(ConnectOptions::via("a").pool_size(4)),
         "r1: a pool of 4 workers does not fit into max_sessions, which is 3"

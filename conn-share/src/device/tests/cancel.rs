@@ -12,19 +12,28 @@ where
     F: Fn(Device) -> Fut,
     Fut: Future<Output = ()> + 'a,
 {
+    cut_everywhere_with(host, ConnectOptions::via("a"), 1, connected, call).await;
+}
+
+/// As `cut_everywhere`, with these options for the alias `a`, which are for so many sessions.
+async fn cut_everywhere_with<'a, F, Fut>(host: &str, options: ConnectOptions, most: usize, connected: bool, call: F)
+where
+    F: Fn(Device) -> Fut,
+    Fut: Future<Output = ()> + 'a,
+{
     let peer = Peer::at(host);
     for polls in 0.. {
         assert!(polls < 200, "no end");
-        let device = device(host).max_sessions(1).logins_at_once(1).build().expect("valid");
+        let device = device(host).max_sessions(most).logins_at_once(1).build().expect("valid");
         if connected {
-            device.connect::<Fake>(ConnectOptions::via("a")).await.expect("connects");
+            device.connect::<Fake>(options.clone()).await.expect("connects");
         }
         let finished = poll_times(call(device.clone()), polls).await.is_some();
-        assert!(peer.sessions() <= 1);
-        // Whatever was cut: the one session and the one login that are allowed are to be had.
-        device.connect::<Fake>(ConnectOptions::via("a")).await.expect("connects");
+        assert!(peer.sessions() <= most);
+        // Whatever was cut: the sessions and the one login that are allowed are to be had.
+        device.connect::<Fake>(options.clone()).await.expect("connects");
         assert_eq!(device.execute("probe").await.expect("answers"), "probe by r1 via a");
-        assert_eq!(device.sessions(), 1);
+        assert_eq!(device.sessions(), most);
         device.disconnect_all().await.expect("closes");
         assert_eq!(device.sessions(), 0);
         assert_eq!(peer.sessions(), 0);
@@ -85,4 +94,37 @@ async fn exclusive() {
         two.await.expect("has sections");
     };
     cut_everywhere("cut-exclusive", true, section).await;
+}
+
+fn pool() -> ConnectOptions {
+    ConnectOptions::via("a").pool_size(2)
+}
+
+#[tokio::test]
+async fn connect_a_pool() {
+    let connect = |device: Device| async move { drop(device.connect::<Fake>(pool()).await) };
+    cut_everywhere_with("cut-pool-connect", pool(), 2, false, connect).await;
+}
+
+#[tokio::test]
+async fn disconnect_a_pool() {
+    let disconnect = |device: Device| async move { drop(device.disconnect("a").await) };
+    cut_everywhere_with("cut-pool-disconnect", pool(), 2, true, disconnect).await;
+}
+
+#[tokio::test]
+async fn reconnect_a_pool() {
+    let reconnect = |device: Device| async move { drop(device.reconnect("a").await) };
+    cut_everywhere_with("cut-pool-reconnect", pool(), 2, true, reconnect).await;
+}
+
+#[tokio::test]
+async fn use_a_pool() {
+    let calls = |device: Device| async move {
+        device.execute("x").await.expect("answers");
+        let section = device.exclusive(|connection| async move { connection.execute("y").await });
+        section.await.expect("a worker").expect("answers");
+        device.pool("a").expect("a pool").get().await.expect("a worker").execute("z").await.expect("answers");
+    };
+    cut_everywhere_with("cut-pool-use", pool(), 2, true, calls).await;
 }

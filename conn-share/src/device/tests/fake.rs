@@ -18,12 +18,15 @@ static PEERS: LazyLock<Mutex<HashMap<String, Arc<Peer>>>> = LazyLock::new(Mutex:
 /// What stands at the other end: it counts its sessions and can be made to wait, refuse or hang.
 #[derive(Default)]
 pub(in crate::device) struct Peer {
+    pub(in crate::device) made: AtomicUsize,
     pub(in crate::device) logins: AtomicUsize,
     pub(in crate::device) logins_under_way: AtomicUsize,
     pub(in crate::device) most_logins_under_way: AtomicUsize,
     pub(in crate::device) sessions: AtomicUsize,
     pub(in crate::device) most_sessions: AtomicUsize,
     pub(in crate::device) commands: Mutex<Vec<String>>,
+    /// Which connection ran each of the commands.
+    pub(in crate::device) runners: Mutex<Vec<usize>>,
     pub(in crate::device) resets: AtomicUsize,
     pub(in crate::device) refuses: AtomicBool,
     pub(in crate::device) panics: AtomicBool,
@@ -47,6 +50,10 @@ impl Peer {
         self.sessions.load(SeqCst)
     }
 
+    pub(in crate::device) fn runners(&self) -> Vec<usize> {
+        self.runners.lock().expect("not poisoned").clone()
+    }
+
     pub(in crate::device) fn commands(&self) -> Vec<String> {
         self.commands.lock().expect("not poisoned").clone()
     }
@@ -68,6 +75,8 @@ pub(in crate::device) fn device(host: &str) -> DeviceBuilder {
 pub(in crate::device) struct Fake {
     peer: Arc<Peer>,
     name: String,
+    /// Counts the connections of a peer.
+    number: usize,
     connected: AtomicBool,
     turn: Semaphore,
     in_section: AtomicBool,
@@ -94,8 +103,9 @@ impl ConnectionClass for Fake {
             return Err(Error::new(ErrorKind::Config, "no such host"));
         };
         Ok(Self {
-            peer,
             name: target.name.clone(),
+            number: peer.made.fetch_add(1, SeqCst),
+            peer,
             connected: AtomicBool::new(false),
             turn: Semaphore::new(1),
             in_section: AtomicBool::new(false),
@@ -176,6 +186,7 @@ impl Connection for Fake {
             return Err(Error::new(ErrorKind::NotConnected, "not connected"));
         }
         self.peer.step(&self.peer.commands_wait).await;
+        self.peer.runners.lock().expect("not poisoned").push(self.number);
         self.peer.commands.lock().expect("not poisoned").push(command.to_owned());
         Ok(Reply::new(format!("{command} by {}", self.name)))
     }

@@ -4,5 +4,10 @@ mod aliases;
 mod budget;
 mod cancel;
 pub(super) mod fake;
+mod options;
 mod pcall;
+mod pools;
+#[cfg(feature = "sim")]
+mod router;
 mod sections;
+mod shapes;

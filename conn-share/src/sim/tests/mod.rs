@@ -53,16 +53,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Terminal<S> {
         }
     }
 
-    /// Everything to the end of the stream, broken or not.
+    /// Everything to the end of the stream, broken or not, which has to come within a generous time.
     async fn rest(&mut self) -> String {
         let mut piece = [0; 4096];
-        while let Ok(count) = self.stream.read(&mut piece).await {
-            if count == 0 {
-                break;
+        loop {
+            let read = tokio::time::timeout(Duration::from_secs(20), self.stream.read(&mut piece)).await;
+            match read.expect("the stream ends") {
+                Ok(count) if count > 0 => self.unread.extend_from_slice(&piece[..count]),
+                _ => return String::from_utf8_lossy(&std::mem::take(&mut self.unread)).into_owned(),
             }
-            self.unread.extend_from_slice(&piece[..count]);
         }
-        String::from_utf8_lossy(&std::mem::take(&mut self.unread)).into_owned()
     }
 
     /// The output of a command, without echo and prompt.

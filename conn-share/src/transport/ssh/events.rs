@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use russh::client::{ChannelOpenHandle, DisconnectReason, Handler, Msg, Session};
 use russh::keys::{PublicKey, PublicKeyOrCertificate};
-use russh::{Channel, ChannelId, Disconnect};
+use russh::{Channel, ChannelId, ChannelOpenFailure, Disconnect};
 
 use super::known_hosts::HostRecord;
 use super::pipe::{End, Pipe, UNREAD_LIMIT};
@@ -93,6 +93,9 @@ pub(super) fn explain(error: &russh::Error) -> (ErrorKind, String) {
         },
         E::NoAuthMethod => (ErrorKind::Authentication, "the device refused the login and takes no other".to_owned()),
         E::KeepaliveTimeout => (ErrorKind::Disconnected, "the device stopped answering keepalives".to_owned()),
+        E::ChannelOpenFailure(ChannelOpenFailure::AdministrativelyProhibited) => {
+            (ErrorKind::Refused, "the device does not let this user open a session".to_owned())
+        }
         E::ChannelOpenFailure(_) => (ErrorKind::Busy, "the device has no room for another session".to_owned()),
         E::NoCommonAlgo { kind, theirs, .. } => {
             let theirs = printable(&theirs.join(","));

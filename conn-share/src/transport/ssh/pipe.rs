@@ -81,6 +81,7 @@ impl Pipe {
         if into.capacity() > KEPT_CAPACITY {
             *into = Vec::new();
         }
+        let _replaced;
         let mut state = self.state();
         if matches!(state.end, Some(End::Cut)) {
             return Poll::Ready(Err(End::Cut.into()));
@@ -96,7 +97,7 @@ impl Pipe {
             Some(End::Closed) => Poll::Ready(Ok(false)),
             Some(end) => Poll::Ready(Err(end.clone().into())),
             None => {
-                remember(&mut state.reader, cx);
+                _replaced = remember(&mut state.reader, cx);
                 Poll::Pending
             }
         }
@@ -104,8 +105,9 @@ impl Pipe {
 
     /// Whether the session's task may read from its socket; remembers whom to wake when that changes.
     pub(super) fn leave_to_read(&self, cx: &mut Context<'_>) -> Leave {
+        let _replaced;
         let mut state = self.state();
-        remember(&mut state.session, cx);
+        _replaced = remember(&mut state.session, cx);
         if matches!(state.end, Some(End::Cut)) {
             return Leave::Cut;
         }
@@ -115,8 +117,9 @@ impl Pipe {
 
     /// Whether the session's task may write to its socket; remembers whom to wake when that changes.
     pub(super) fn leave_to_write(&self, cx: &mut Context<'_>) -> Leave {
+        let _replaced;
         let mut state = self.state();
-        remember(&mut state.session, cx);
+        _replaced = remember(&mut state.session, cx);
         if matches!(state.end, Some(End::Cut)) { Leave::Cut } else { Leave::Go }
     }
 
@@ -174,11 +177,12 @@ impl Pipe {
 
     /// Waits until the session's task is gone.
     pub(super) fn poll_finished(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let _replaced;
         let mut state = self.state();
         if state.finished {
             return Poll::Ready(());
         }
-        remember(&mut state.closer, cx);
+        _replaced = remember(&mut state.closer, cx);
         Poll::Pending
     }
 
@@ -209,10 +213,12 @@ impl From<End> for io::Error {
     }
 }
 
-fn remember(slot: &mut Option<Waker>, cx: &Context<'_>) {
+/// Puts the caller's waker into `slot`. The one that was there is returned, to be dropped once the lock is free:
+/// what dropping a waker runs is not ours to know.
+fn remember(slot: &mut Option<Waker>, cx: &Context<'_>) -> Option<Waker> {
     match slot {
-        Some(waker) if waker.will_wake(cx.waker()) => {}
-        _ => *slot = Some(cx.waker().clone()),
+        Some(waker) if waker.will_wake(cx.waker()) => None,
+        _ => slot.replace(cx.waker().clone()),
     }
 }
 

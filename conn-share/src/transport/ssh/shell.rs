@@ -80,10 +80,9 @@ impl Shell {
 impl AsyncRead for Shell {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        // What was written goes out while the caller only reads.
-        if let Poll::Ready(Err(_)) = this.poll_sent(cx) {
-            return Poll::Ready(Err(this.gone()));
-        }
+        // What was written goes out while the caller only reads. A failure shows when it writes; what the device
+        // said before can still be read.
+        let _ = this.poll_sent(cx);
         if this.read == this.arrived.len() {
             this.arrived.clear();
             this.read = 0;

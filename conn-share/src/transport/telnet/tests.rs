@@ -3,7 +3,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use super::{ANSWERS_LIMIT, Telnet, open, raw};
 use crate::deadline::Deadline;
@@ -255,6 +255,28 @@ async fn a_console_line_is_bytes_as_they_are() {
 async fn a_console_line_needs_a_port() {
     let error = raw(&Target::new("127.0.0.1"), soon()).await.err().unwrap();
     assert_eq!(error.kind(), ErrorKind::Config);
+}
+
+#[tokio::test]
+async fn open_dropped_at_every_poll_leaves_no_socket() {
+    let (listener, target) = listening().await;
+    for polls in 1.. {
+        let opened = polled(open(&target, soon()), polls).await.is_some();
+        let left = tokio::runtime::Handle::current().metrics().num_alive_tasks();
+        assert_eq!(left, 0, "dropped after {polls} polls");
+        if opened {
+            break;
+        }
+    }
+    // Whatever got as far as a connection is closed; ours from here comes last.
+    let last = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    loop {
+        let (mut server, peer) = listener.accept().await.unwrap();
+        if peer == last.local_addr().unwrap() {
+            break;
+        }
+        assert!(matches!(server.read(&mut [0]).await, Ok(0) | Err(_)));
+    }
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use proc_macro2::Span;
 use syn::visit_mut::{self, VisitMut};
 use syn::{GenericArgument, Path, PathArguments, PathSegment, ReturnType, Type, TypeParamBound, parse_quote_spanned};
 
-pub(super) enum Output {
+pub(crate) enum Output {
     /// A type that can be named; `impl Trait` inside of it is written `_`.
     Named(Box<Type>),
     /// `!`
@@ -15,7 +15,7 @@ pub(super) enum Output {
 
 /// Whether a method can return a lock error.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Fallible {
+pub(crate) enum Fallible {
     Yes,
     No,
     /// An alias: the compiler knows.
@@ -23,7 +23,7 @@ pub(super) enum Fallible {
 }
 
 impl Output {
-    pub(super) fn of_async_fn(written: &ReturnType, name: Span) -> Self {
+    pub(crate) fn of_async_fn(written: &ReturnType, name: Span) -> Self {
         match written {
             ReturnType::Default => Self::Named(Box::new(parse_quote_spanned!(name=> ()))),
             ReturnType::Type(_, ty) => Self::new(ty),
@@ -31,30 +31,20 @@ impl Output {
     }
 
     /// Of a method that is not async but returns a future; `None` if it does not.
-    pub(super) fn of_future(written: &ReturnType) -> Option<Self> {
+    pub(crate) fn of_future(written: &ReturnType) -> Option<Self> {
         let ReturnType::Type(_, ty) = written else { return None };
-        let future = match bare(ty) {
-            Type::ImplTrait(opaque) => future_bound(&opaque.bounds),
-            Type::Path(path) => {
-                let last = path.path.segments.last()?;
-                if last.ident == "BoxFuture" || last.ident == "LocalBoxFuture" {
-                    return Some(type_argument(last).map_or(Self::Opaque, Self::new));
-                }
-                let boxed = type_argument(last).filter(|_| last.ident == "Pin")?;
-                let Type::Path(boxed) = bare(boxed) else { return None };
-                let Type::TraitObject(object) = bare(type_argument(boxed.path.segments.last()?)?) else { return None };
-                future_bound(&object.bounds)
-            }
-            _ => None,
-        };
-        let PathArguments::AngleBracketed(arguments) = &future?.segments.last()?.arguments else {
-            return Some(Self::Opaque);
-        };
-        let output = arguments.args.iter().find_map(|argument| match argument {
-            GenericArgument::AssocType(assigned) if assigned.ident == "Output" => Some(&assigned.ty),
-            _ => None,
-        });
-        Some(output.map_or(Self::Opaque, Self::new))
+        match future(ty)? {
+            Future::Of(output) => Some(Self::new(output)),
+            Future::Silent => Some(Self::Opaque),
+        }
+    }
+
+    /// `T` of a type that is written `impl Future<Output = T>`, `Pin<Box<dyn Future<Output = T>>>` or `BoxFuture<T>`.
+    pub(crate) fn written_in_future(ty: &Type) -> Option<&Type> {
+        match future(ty)? {
+            Future::Of(output) => Some(output),
+            Future::Silent => None,
+        }
     }
 
     fn new(ty: &Type) -> Self {
@@ -69,7 +59,7 @@ impl Output {
         }
     }
 
-    pub(super) fn fallible(&self) -> Fallible {
+    pub(crate) fn fallible(&self) -> Fallible {
         let Self::Named(ty) = self else { return Fallible::No };
         match &**ty {
             Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "Result") => Fallible::Yes,
@@ -77,6 +67,37 @@ impl Output {
             _ => Fallible::No,
         }
     }
+}
+
+enum Future<'a> {
+    Of(&'a Type),
+    /// It does not say of what.
+    Silent,
+}
+
+fn future(ty: &Type) -> Option<Future<'_>> {
+    let bounds = match bare(ty) {
+        Type::ImplTrait(opaque) => &opaque.bounds,
+        Type::Path(path) => {
+            let last = path.path.segments.last()?;
+            if last.ident == "BoxFuture" || last.ident == "LocalBoxFuture" {
+                return Some(type_argument(last).map_or(Future::Silent, Future::Of));
+            }
+            let boxed = type_argument(last).filter(|_| last.ident == "Pin")?;
+            let Type::Path(boxed) = bare(boxed) else { return None };
+            let Type::TraitObject(object) = bare(type_argument(boxed.path.segments.last()?)?) else { return None };
+            &object.bounds
+        }
+        _ => return None,
+    };
+    let PathArguments::AngleBracketed(arguments) = &future_bound(bounds)?.segments.last()?.arguments else {
+        return Some(Future::Silent);
+    };
+    let output = arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::AssocType(assigned) if assigned.ident == "Output" => Some(&assigned.ty),
+        _ => None,
+    });
+    Some(output.map_or(Future::Silent, Future::Of))
 }
 
 struct OpaqueToInferred;
@@ -91,7 +112,7 @@ impl VisitMut for OpaqueToInferred {
 }
 
 /// Without the parentheses and invisible groups around it.
-pub(super) fn bare(ty: &Type) -> &Type {
+pub(crate) fn bare(ty: &Type) -> &Type {
     match ty {
         Type::Group(group) => bare(&group.elem),
         Type::Paren(paren) => bare(&paren.elem),
@@ -107,7 +128,7 @@ fn future_bound<'a>(bounds: impl IntoIterator<Item = &'a TypeParamBound>) -> Opt
 }
 
 /// The last type among the generic arguments: `T` of `BoxFuture<'a, T>`.
-pub(super) fn type_argument(segment: &PathSegment) -> Option<&Type> {
+fn type_argument(segment: &PathSegment) -> Option<&Type> {
     let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return None };
     arguments.args.iter().rev().find_map(|argument| match argument {
         GenericArgument::Type(ty) => Some(ty),

@@ -1,0 +1,184 @@
+//! The echo of a command, as line editors send it: wrapped, redrawn, with the character at the edge sent twice.
+
+/// Follows the first line of an answer and tells whether it is the echo.
+#[derive(Debug)]
+pub(crate) struct Echo {
+    /// The prompt, then the command.
+    expected: Vec<u8>,
+    /// How many bytes of `expected` may have been seen. More than one value while a character can be read in two ways.
+    seen: Vec<usize>,
+    held: Vec<u8>,
+    escape: Escape,
+    returned: bool,
+    /// Of the echo itself something was seen: a line end from now on is a wrap, no other line.
+    begun: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Escape {
+    Text,
+    Start,
+    Control,
+    String,
+}
+
+/// What is known after some bytes.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Cannot tell yet; the bytes are held back.
+    Open,
+    /// The echo ended; this many of the bytes just given belonged to it.
+    Ended(usize),
+    /// It is not the echo: all bytes so far, to be read as output.
+    Absent(Vec<u8>),
+}
+
+impl Echo {
+    /// Waits for the echo of `command`, typed at `prompt`, which may be drawn once more before it.
+    pub(crate) fn new(prompt: &str, command: &str) -> Self {
+        let mut expected = prompt.as_bytes().to_vec();
+        let mut seen = vec![expected.len()];
+        if !expected.is_empty() {
+            seen.push(0);
+        }
+        expected.extend_from_slice(command.as_bytes());
+        Self { expected, seen, held: Vec::new(), escape: Escape::Text, returned: false, begun: false }
+    }
+
+    /// Reads `bytes`.
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Verdict {
+        for (index, &byte) in bytes.iter().enumerate() {
+            if self.escape == Escape::Text && byte == b'\n' && self.seen.contains(&self.expected.len()) {
+                return Verdict::Ended(index + 1);
+            }
+            self.step(byte);
+            // Redrawing a line costs a few times its length; more than that is output.
+            if self.seen.is_empty() || self.held.len() + index > 8 * self.expected.len() + 512 {
+                self.held.extend_from_slice(bytes);
+                return Verdict::Absent(std::mem::take(&mut self.held));
+            }
+        }
+        self.held.extend_from_slice(bytes);
+        Verdict::Open
+    }
+
+    /// What is held back.
+    pub(crate) fn held(&mut self) -> &mut Vec<u8> {
+        &mut self.held
+    }
+
+    fn step(&mut self, byte: u8) {
+        match (&self.escape, byte) {
+            (Escape::Text, 0x1b) => self.escape = Escape::Start,
+            (Escape::Text, b'\n') if !self.begun => self.seen.clear(),
+            (Escape::Text, b'\r') => self.returned = true,
+            (Escape::Text, 0..0x20 | 0x7f) => {}
+            (Escape::Text, _) => self.print(byte),
+            (Escape::Start, b'[') => self.escape = Escape::Control,
+            (Escape::Start, b']') => self.escape = Escape::String,
+            (Escape::Start, _) => self.escape = Escape::Text,
+            (Escape::Control, 0x40..=0x7e) | (Escape::String, 0x07 | b'\\') => self.escape = Escape::Text,
+            (Escape::Control | Escape::String, _) => {}
+        }
+    }
+
+    fn print(&mut self, byte: u8) {
+        let mut next = Vec::with_capacity(self.seen.len() + 1);
+        for &seen in &self.seen {
+            if self.expected.get(seen) == Some(&byte) {
+                next.push(seen + 1);
+            }
+            // After a carriage return the editor may repeat the character at the edge of the screen; and it wraps
+            // some terminals by a blank.
+            let repeated = self.returned && seen.checked_sub(1).and_then(|last| self.expected.get(last)) == Some(&byte);
+            if repeated || (byte == b' ' && self.begun) {
+                next.push(seen);
+            }
+        }
+        next.sort_unstable();
+        next.dedup();
+        self.seen = next;
+        self.returned = false;
+        self.begun = true;
+    }
+}
+
+/// Splits the output off `text` by its first line that is the echo, when the echo was not at the very start: log
+/// lines or a late prompt came before it.
+pub(crate) fn after_echo(text: &str, prompt: &str, command: &str) -> Option<usize> {
+    if command.is_empty() {
+        return None;
+    }
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        let end = start + line.len();
+        let line = line.trim_end();
+        let typed = line.strip_prefix(prompt.trim_end()).unwrap_or(line);
+        if typed.trim() == command.trim() {
+            return Some(end);
+        }
+        start = end;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after(prompt: &str, command: &str, bytes: &[u8]) -> Option<String> {
+        let whole = Echo::new(prompt, command).feed(bytes);
+        for cut in 0..=bytes.len() {
+            let mut echo = Echo::new(prompt, command);
+            let verdict = match echo.feed(&bytes[..cut]) {
+                Verdict::Open => match echo.feed(&bytes[cut..]) {
+                    Verdict::Ended(used) => Verdict::Ended(cut + used),
+                    other => other,
+                },
+                Verdict::Absent(mut held) => {
+                    held.extend_from_slice(&bytes[cut..]);
+                    Verdict::Absent(held)
+                }
+                ended => ended,
+            };
+            assert_eq!(verdict, whole, "cut at {cut}");
+        }
+        match whole {
+            Verdict::Ended(used) => Some(String::from_utf8_lossy(&bytes[used..]).into_owned()),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn plain() {
+        assert_eq!(after("r1# ", "show version", b"show version\r\nFRR\r\n").as_deref(), Some("FRR\r\n"));
+    }
+
+    #[test]
+    fn redrawn_behind_the_prompt() {
+        assert_eq!(after("r1# ", "show", b"\r\x1b[Kr1# show\r\nx").as_deref(), Some("x"));
+    }
+
+    #[test]
+    fn wrapped_in_every_known_way() {
+        // By the terminal's own line ends, with the edge character twice, by a blank.
+        assert_eq!(after("r1# ", "show version", b"show v\r\n\rersion\r\nx").as_deref(), Some("x"));
+        assert_eq!(after("r1# ", "show version", b"show ve\rersion\r\nx").as_deref(), Some("x"));
+        assert_eq!(after("r1# ", "show version", b"show v \rersion\r\nx").as_deref(), Some("x"));
+        assert_eq!(after("", "aabb", b"aa\r\n\rbb\r\nx").as_deref(), Some("x"));
+        assert_eq!(after("", "aabb", b"aab\rbb\r\nx").as_deref(), Some("x"));
+    }
+
+    #[test]
+    fn output_is_no_echo() {
+        assert_eq!(after("r1# ", "show version", b"FRR\r\n"), None);
+        assert_eq!(after("r1# ", "show version", b"\r\nshow version\r\n"), None);
+    }
+
+    #[test]
+    fn behind_noise() {
+        let text = "\n%LINK-3-UPDOWN\nr1# show version\nFRR\n";
+        assert_eq!(after_echo(text, "r1# ", "show version").map(|at| &text[at..]), Some("FRR\n"));
+        assert_eq!(after_echo("FRR\n", "r1# ", "show version"), None);
+    }
+}

@@ -1,0 +1,377 @@
+//! One exchange with a device: a command and its whole answer, or nothing but a proof that the device waits.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use super::echo::{Echo, Verdict, after_echo};
+use super::interaction::Interaction;
+use super::known::Known;
+use super::platform::Proof;
+use super::probe::{Probe, Proven};
+use super::screen::{Overflow, Screen};
+
+/// A line that may be a prompt, but is not the known one, is asked after this much silence: more than the gap between
+/// two pieces of one output, less than a person notices.
+const SETTLE: Duration = Duration::from_millis(100);
+
+/// A question that is not answered is repeated after this much silence at a prompt, then after twice as long, and so on:
+/// longer than any round trip but a satellite's, which costs one question more.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// A device that is out of step and silent for this long without a prompt waits for something else than a command.
+const STUCK: Duration = Duration::from_secs(1);
+
+/// So often a stuck device is interrupted before it is given up.
+const INTERRUPTS: u32 = 3;
+
+/// What to do next.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// Write these bytes.
+    Write(Vec<u8>),
+    /// Wait for bytes; without any, ask again at this time. `None`: only bytes can help.
+    Wait(Option<Duration>),
+    /// The device waits for a command.
+    Done,
+    /// The device does not come back to its prompt; only a new connection can help.
+    Stuck,
+}
+
+/// What an exchange is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Goal {
+    /// The whole answer.
+    Answer,
+    /// A prompt that nothing said before can stand for. What comes before it is dropped.
+    Step,
+}
+
+/// The whole answer.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    /// Lines separated by `\n`, without echo and prompt.
+    pub(crate) text: String,
+    /// The exact prompt that followed.
+    pub(crate) prompt: String,
+    /// An empty line was taken for a command of its own.
+    pub(crate) doubled: bool,
+}
+
+/// The thinking of one exchange. Bytes and times go in, steps come out; times count from any fixed moment.
+#[derive(Debug)]
+pub(crate) struct Exchange {
+    known: Known,
+    goal: Goal,
+    command: String,
+    expected: Option<String>,
+    interactions: Vec<Interaction>,
+    screen: Screen,
+    echo: Option<Echo>,
+    echoed: bool,
+    out: VecDeque<Vec<u8>>,
+    probe: Option<Probe>,
+    /// Questions that were asked too soon.
+    spent: Vec<Probe>,
+    /// When bytes last came or a question was asked.
+    stirred: Duration,
+    interrupts: u32,
+    /// How many proofs are needed still.
+    rounds: u32,
+    proven: Option<Proven>,
+}
+
+impl Exchange {
+    /// Sends `command` and reads its answer.
+    pub(crate) fn command(known: &Known, command: &str, now: Duration) -> Self {
+        let mut exchange = Self::new(known, Goal::Answer, command, now);
+        exchange.out.push_back(format!("{command}{}", known.line_end).into_bytes());
+        exchange
+    }
+
+    /// Reads the answer to what was sent already; `command` is its last line.
+    pub(crate) fn reading(known: &Known, command: &str, now: Duration) -> Self {
+        Self::new(known, Goal::Answer, command, now)
+    }
+
+    /// Drops what a device still says and has it prove that it waits for a command.
+    pub(crate) fn step(known: &Known, now: Duration) -> Self {
+        let mut exchange = Self::new(known, Goal::Step, "", now);
+        // A number of blanks may have been seen before; two numbers in a row hardly.
+        exchange.rounds = if known.proof == Proof::Blank { 2 } else { 1 };
+        if known.platform.interrupts_at_once() {
+            exchange.out.extend(known.platform.interrupt_key().map(|key| key.as_bytes().to_vec()));
+        }
+        exchange
+    }
+
+    fn new(known: &Known, goal: Goal, command: &str, now: Duration) -> Self {
+        Self {
+            goal,
+            command: command.to_owned(),
+            expected: None,
+            interactions: Vec::new(),
+            screen: Screen::new(known.limit, &known.prompt),
+            echo: (goal == Goal::Answer && !command.is_empty()).then(|| Echo::new(&known.prompt, command)),
+            echoed: false,
+            out: VecDeque::new(),
+            probe: None,
+            spent: Vec::new(),
+            stirred: now,
+            interrupts: 0,
+            rounds: 1,
+            proven: None,
+            known: known.clone(),
+        }
+    }
+
+    /// The prompt may end with this text.
+    pub(crate) fn expecting(mut self, prompt: Option<String>) -> Self {
+        self.expected = prompt;
+        self
+    }
+
+    /// Answers these questions.
+    pub(crate) fn interacting(mut self, interactions: Vec<Interaction>) -> Self {
+        self.interactions = interactions;
+        self
+    }
+
+    /// Types the proof's keys in one write with the command, where the platform allows it and no question of the command could take them.
+    pub(crate) fn ahead(mut self) -> Self {
+        if self.known.proof == Proof::Typeahead
+            && self.interactions.is_empty()
+            && let Some(write) = self.out.back_mut()
+        {
+            let probe = Probe::ahead();
+            write.extend(probe.bytes(""));
+            self.ask(probe);
+        }
+        self
+    }
+
+    /// Bytes came.
+    pub(crate) fn receive(&mut self, bytes: &[u8], now: Duration) -> Result<(), Overflow> {
+        self.stirred = now;
+        let result = self.show(bytes);
+        if self.goal == Goal::Step {
+            self.screen.forget_text();
+        }
+        result
+    }
+
+    fn show(&mut self, bytes: &[u8]) -> Result<(), Overflow> {
+        let Some(echo) = &mut self.echo else { return self.screen.feed(bytes) };
+        match echo.feed(bytes) {
+            Verdict::Open => Ok(()),
+            Verdict::Ended(used) => {
+                self.echo = None;
+                self.echoed = true;
+                self.screen.clear_line();
+                self.screen.feed(bytes.get(used..).unwrap_or_default())
+            }
+            Verdict::Absent(held) => {
+                self.echo = None;
+                self.screen.feed(&held)
+            }
+        }
+    }
+
+    /// What to do at the time `now`.
+    pub(crate) fn next(&mut self, now: Duration) -> Step {
+        loop {
+            if let Some(bytes) = self.out.pop_front() {
+                return Step::Write(bytes);
+            }
+            if let Some(step) = self.consider(now) {
+                return step;
+            }
+        }
+    }
+
+    /// One decision; `None` when it put something into `out` or changed the state.
+    fn consider(&mut self, now: Duration) -> Option<Step> {
+        if self.proven.is_some() {
+            return Some(Step::Done);
+        }
+        let accept = |line: &str| self.accepts(line);
+        if let Some(proven) = self.probe.as_ref().and_then(|probe| probe.answer(&self.screen, accept)) {
+            self.rounds -= 1;
+            self.spent.extend(self.probe.take());
+            if self.rounds == 0 {
+                self.proven = Some(proven);
+            } else {
+                self.ask_fresh(now);
+            }
+            return None;
+        }
+        // Keys can do no harm at any time, and the line editor keeps them until the old command is over.
+        let keys = matches!(self.known.proof, Proof::Keys | Proof::Typeahead);
+        if self.goal == Goal::Step && keys && self.probe.is_none() {
+            self.ask_fresh(now);
+            return None;
+        }
+        if let Some(echo) = &mut self.echo {
+            let held = echo.held();
+            if held.is_empty() {
+                return Some(Step::Wait(None));
+            }
+            if now < self.stirred + PATIENCE {
+                return Some(Step::Wait(Some(self.stirred + PATIENCE)));
+            }
+            // No line end follows: a device that echoes nothing may have said no more than this, its prompt perhaps.
+            let held = std::mem::take(held);
+            self.echo = None;
+            self.screen.clear_line();
+            // A few hundred bytes: were they over the limit, the next would be too.
+            let _ = self.screen.feed(&held);
+            return None;
+        }
+        let Some(line) = self.screen.last_line() else { return self.when_mute(now) };
+        if self.known.platform.is_pager(&line) {
+            let key = if self.goal == Goal::Step { "q" } else { " " };
+            self.out.push_back(key.as_bytes().to_vec());
+            self.screen.clear_line();
+            return None;
+        }
+        if let Some(at) = self.interactions.iter().position(|interaction| interaction.is_asked_by(&line)) {
+            let interaction = self.interactions.remove(at);
+            self.out.push_back(interaction.bytes(&self.known.line_end));
+            return None;
+        }
+        self.at_line(&line, now)
+    }
+
+    /// The last line may be a prompt, or not.
+    fn at_line(&mut self, line: &str, now: Duration) -> Option<Step> {
+        let exact = self.is_exact(line);
+        if !exact && !self.accepts(line) {
+            return self.when_mute(now);
+        }
+        if let Proof::Quiet(quiet) = self.known.proof {
+            let due = self.stirred + if exact { quiet } else { quiet * 2 };
+            if now < due {
+                return Some(Step::Wait(Some(due)));
+            }
+            self.proven = Some(Proven { line: line.to_owned(), text_end: self.screen.text().len() });
+            return None;
+        }
+        let due = self.stirred
+            + match &self.probe {
+                None if exact => Duration::ZERO,
+                None => SETTLE,
+                Some(_) => PATIENCE * 2u32.pow(self.spent.len().min(6) as u32),
+            };
+        if now < due {
+            return Some(Step::Wait(Some(due)));
+        }
+        self.ask_fresh(now);
+        None
+    }
+
+    /// No prompt in sight: an answer may take as long as it likes, a device out of step is nudged.
+    fn when_mute(&mut self, now: Duration) -> Option<Step> {
+        if self.goal == Goal::Answer {
+            return Some(Step::Wait(None));
+        }
+        let due = self.stirred + STUCK;
+        if now < due {
+            return Some(Step::Wait(Some(due)));
+        }
+        let Some(key) = self.known.platform.interrupt_key().filter(|_| self.interrupts < INTERRUPTS) else {
+            return Some(Step::Stuck);
+        };
+        self.interrupts += 1;
+        self.out.push_back(key.as_bytes().to_vec());
+        // The interrupt throws away what was typed, the question too.
+        self.spent.extend(self.probe.take());
+        self.stirred = now;
+        None
+    }
+
+    fn ask_fresh(&mut self, now: Duration) {
+        let Some(probe) = Probe::fresh(&self.known.proof) else { return };
+        self.out.push_back(probe.bytes(&self.known.line_end));
+        self.stirred = now;
+        self.ask(probe);
+    }
+
+    fn ask(&mut self, probe: Probe) {
+        self.screen.watch(probe.nonce());
+        self.spent.extend(self.probe.replace(probe));
+    }
+
+    fn is_exact(&self, line: &str) -> bool {
+        (!self.known.prompt.is_empty() && line == self.known.prompt) || self.is_expected(line)
+    }
+
+    fn is_expected(&self, line: &str) -> bool {
+        self.expected.as_ref().is_some_and(|expected| line.trim_end().ends_with(expected.trim_end()))
+    }
+
+    fn accepts(&self, line: &str) -> bool {
+        self.is_exact(line) || self.behind_output(line).is_some() || self.known.platform.may_be_prompt(line)
+    }
+
+    /// The output whose last line had no end, so that the known prompt follows on the same line.
+    fn behind_output<'a>(&self, line: &'a str) -> Option<&'a str> {
+        let prompt = Some(self.known.prompt.as_str()).filter(|prompt| !prompt.is_empty())?;
+        line.strip_suffix(prompt).filter(|output| !output.is_empty())
+    }
+
+    /// Nobody's command is at stake.
+    pub(crate) fn is_step(&self) -> bool {
+        self.goal == Goal::Step
+    }
+
+    /// The last line, to tell people what a device waits with.
+    pub(crate) fn last_line(&self) -> String {
+        self.screen.last_line().unwrap_or_default()
+    }
+
+    /// The answer, after [`Step::Done`].
+    pub(crate) fn finish(mut self) -> Option<Answer> {
+        let proven = self.proven.take()?;
+        let mut text = super::screen::decode(self.screen.take_text(proven.text_end));
+        let mut prompt = proven.line;
+        if self.goal == Goal::Answer
+            && let Some(output) = self.behind_output(&prompt)
+        {
+            text.push_str(output);
+            prompt = self.known.prompt.clone();
+        }
+        if !self.echoed
+            && let Some(start) = after_echo(&text, &self.known.prompt, &self.command)
+        {
+            text.drain(..start);
+        }
+        for probe in &self.spent {
+            if !probe.is_ahead() {
+                probe.scrub(&mut text);
+            }
+        }
+        if text.ends_with('\n') {
+            text.pop();
+        }
+        let mut doubled = false;
+        if self.command.is_empty() && self.goal == Goal::Answer {
+            // The line on which nothing was typed; where it shows twice, one line end was taken for two.
+            doubled = text.lines().filter(|line| *line == prompt).count() > 1;
+            let typed =
+                text.lines().next().filter(|line| line.trim_end() == self.known.prompt.trim_end()).map(str::len);
+            if let Some(length) = typed {
+                text.drain(..text.len().min(length + 1));
+            }
+        }
+        if self.known.doubles {
+            let kept = text.strip_suffix(prompt.as_str()).filter(|rest| rest.is_empty() || rest.ends_with('\n'));
+            if let Some(kept) = kept {
+                text.truncate(kept.strip_suffix('\n').unwrap_or(kept).len());
+            }
+        }
+        Some(Answer { text, prompt, doubled })
+    }
+}
+
+#[cfg(test)]
+#[path = "exchange_tests.rs"]
+mod tests;

@@ -1,0 +1,46 @@
+//! Questions that a command asks, and the caller's answers.
+
+use std::fmt;
+
+use crate::Secret;
+
+/// A question that a command may ask, and the answer to type: stated by the caller, never guessed.
+///
+/// It is answered when the last line, without blanks at its end, ends with the expected text; once.
+#[derive(Clone)]
+pub struct Interaction {
+    expect: String,
+    reply: Secret,
+    enter: bool,
+}
+
+impl Interaction {
+    /// Answers a line that ends with `expect` by `reply` and a line end: `Interaction::line("(yes/no)", "yes")`.
+    pub fn line(expect: impl Into<String>, reply: impl Into<Secret>) -> Self {
+        Self { expect: expect.into(), reply: reply.into(), enter: true }
+    }
+
+    /// Answers by these keys alone, without a line end: `Interaction::keys("[confirm]", "y")`.
+    pub fn keys(expect: impl Into<String>, keys: impl Into<Secret>) -> Self {
+        Self { expect: expect.into(), reply: keys.into(), enter: false }
+    }
+
+    pub(crate) fn is_asked_by(&self, line: &str) -> bool {
+        line.trim_end().ends_with(self.expect.trim_end())
+    }
+
+    pub(crate) fn bytes(&self, line_end: &str) -> Vec<u8> {
+        let mut bytes = self.reply.expose().as_bytes().to_vec();
+        if self.enter {
+            bytes.extend_from_slice(line_end.as_bytes());
+        }
+        bytes
+    }
+}
+
+/// The reply may be a secret, so it does not show.
+impl fmt::Debug for Interaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Interaction").field("expect", &self.expect).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,253 @@
+//! From the first byte to the first prompt: banners, user name, password.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::platform::Platform;
+use super::screen::{Overflow, Screen};
+use crate::Secret;
+
+/// Everything said before the first prompt; banners are short.
+const LIMIT: usize = 1 << 20;
+
+/// A question stands when nothing followed it for this long: a piece of a banner may read the same.
+const SETTLE: Duration = Duration::from_millis(50);
+
+/// A line that may be a prompt, where the platform does not say how prompts look, stands after this long.
+const PROMPT_SETTLE: Duration = Duration::from_millis(300);
+
+/// A console line says nothing before a key is pressed.
+const CONSOLE_WAKE: Duration = Duration::from_secs(1);
+
+/// Other devices greet by themselves, if slowly. One that does not is given Enter after this long.
+const WAKE: Duration = Duration::from_secs(5);
+
+/// So often a mute console is woken before it counts as somebody else's.
+const WAKES: u32 = 4;
+
+/// What to do next.
+#[derive(Debug)]
+pub(crate) enum LoginStep {
+    /// Write these bytes; they may be a secret.
+    Write(Vec<u8>),
+    /// Wait for bytes; without any, ask again at this time.
+    Wait(Option<Duration>),
+    /// This line may be a prompt.
+    Prompt(String),
+}
+
+/// What the device asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Username,
+    Password,
+}
+
+/// Why there will be no login.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Rejected {
+    /// The device refused the user name or password, in these words.
+    Credentials(String),
+    /// The device asks for something that is not known.
+    Missing(Asked),
+    /// Somebody else has the line, in the device's words.
+    Busy(String),
+    /// Connected, and no sign of life.
+    Mute,
+    /// More than a banner.
+    Overflow,
+}
+
+impl From<Overflow> for Rejected {
+    fn from(Overflow: Overflow) -> Self {
+        Self::Overflow
+    }
+}
+
+/// The thinking of a login. Bytes and times go in, steps come out.
+#[derive(Debug)]
+pub(crate) struct Login {
+    platform: Arc<Platform>,
+    username: String,
+    password: Option<Secret>,
+    line_end: String,
+    console: bool,
+    screen: Screen,
+    /// How much of the screen's text was looked through for phrases.
+    looked: usize,
+    password_sent: bool,
+    heard: bool,
+    stirred: Duration,
+    wakes: u32,
+}
+
+impl Login {
+    /// A login as `username`. A `console` stays silent until a key is pressed.
+    pub(crate) fn new(
+        platform: Arc<Platform>,
+        username: &str,
+        password: Option<Secret>,
+        line_end: &str,
+        console: bool,
+        now: Duration,
+    ) -> Self {
+        Self {
+            platform,
+            username: username.to_owned(),
+            password,
+            line_end: line_end.to_owned(),
+            console,
+            screen: Screen::new(LIMIT, ""),
+            looked: 0,
+            password_sent: false,
+            heard: false,
+            stirred: now,
+            wakes: 0,
+        }
+    }
+
+    /// Bytes came.
+    pub(crate) fn receive(&mut self, bytes: &[u8], now: Duration) -> Result<(), Rejected> {
+        self.stirred = now;
+        self.heard = true;
+        self.screen.feed(bytes)?;
+        let new = String::from_utf8_lossy(self.screen.text().get(self.looked..).unwrap_or_default()).into_owned();
+        self.looked = self.screen.text().len();
+        new.lines().chain(self.screen.last_line().as_deref()).try_for_each(|line| self.hear(line))
+    }
+
+    /// The last line, to tell people what a device waits with.
+    pub(crate) fn last_line(&self) -> String {
+        self.screen.last_line().unwrap_or_default()
+    }
+
+    fn hear(&self, line: &str) -> Result<(), Rejected> {
+        const BUSY: [&str; 7] = [
+            "port already in use",
+            "port is in use",
+            "line is in use",
+            "line in use",
+            "already in use by",
+            "all lines busy",
+            "too many connections",
+        ];
+        const REFUSED: [&str; 8] = [
+            "login incorrect",
+            "login invalid",
+            "authentication failed",
+            "bad password",
+            "wrong password",
+            "invalid password",
+            "access denied",
+            "permission denied",
+        ];
+        const ALWAYS_REFUSED: [&str; 2] = ["password required, but none set", "vty password is not set"];
+        let heard = line.to_lowercase();
+        let any = |phrases: &[&str]| phrases.iter().any(|phrase| heard.contains(phrase));
+        if any(&BUSY) {
+            return Err(Rejected::Busy(line.trim().to_owned()));
+        }
+        if any(&ALWAYS_REFUSED) || (self.password_sent && any(&REFUSED)) {
+            return Err(Rejected::Credentials(line.trim().to_owned()));
+        }
+        Ok(())
+    }
+
+    /// What to do at the time `now`.
+    pub(crate) fn next(&mut self, now: Duration) -> Result<LoginStep, Rejected> {
+        let line = self.screen.last_line().unwrap_or_default();
+        let prompt_settle = if self.platform.mode_of(&line).is_some() { Duration::ZERO } else { PROMPT_SETTLE };
+        if self.platform.is_pager(&line) {
+            return Ok(self.write(b"q".to_vec(), now));
+        }
+        if let Some(asked) = question(&line) {
+            return self.once_settled(SETTLE, now).map_or_else(|| self.answer(asked, now), Ok);
+        }
+        if self.platform.may_be_prompt(&line) {
+            let wait = self.once_settled(prompt_settle, now);
+            return Ok(wait.unwrap_or(LoginStep::Prompt(line)));
+        }
+        if self.wants_return(&line) {
+            let wait = self.once_settled(SETTLE, now);
+            return Ok(wait.unwrap_or_else(|| self.enter(now)));
+        }
+        let patience = if self.console { CONSOLE_WAKE * (self.wakes + 1) } else { WAKE };
+        if let Some(wait) = self.once_settled(patience, now) {
+            return Ok(wait);
+        }
+        self.wakes += 1;
+        if self.wakes < WAKES {
+            return Ok(self.enter(now));
+        }
+        if self.console && !self.heard {
+            return Err(Rejected::Mute);
+        }
+        Ok(LoginStep::Wait(None))
+    }
+
+    fn once_settled(&self, quiet: Duration, now: Duration) -> Option<LoginStep> {
+        let due = self.stirred + quiet;
+        (now < due).then_some(LoginStep::Wait(Some(due)))
+    }
+
+    fn answer(&mut self, asked: Asked, now: Duration) -> Result<LoginStep, Rejected> {
+        if self.password_sent {
+            return Err(Rejected::Credentials("asked again".to_owned()));
+        }
+        let mut bytes = match asked {
+            Asked::Username if self.username.is_empty() => return Err(Rejected::Missing(asked)),
+            Asked::Username => self.username.clone().into_bytes(),
+            Asked::Password => {
+                let password = self.password.as_ref().ok_or(Rejected::Missing(asked))?;
+                self.password_sent = true;
+                password.expose().as_bytes().to_vec()
+            }
+        };
+        bytes.extend_from_slice(self.line_end.as_bytes());
+        Ok(self.write(bytes, now))
+    }
+
+    fn enter(&mut self, now: Duration) -> LoginStep {
+        self.write(self.line_end.clone().into_bytes(), now)
+    }
+
+    /// Whatever the line asked, it is answered: only what comes now counts.
+    fn write(&mut self, bytes: Vec<u8>, now: Duration) -> LoginStep {
+        self.stirred = now;
+        self.screen.clear_line();
+        self.screen.forget_text();
+        self.looked = 0;
+        LoginStep::Write(bytes)
+    }
+
+    fn wants_return(&self, line: &str) -> bool {
+        let text = String::from_utf8_lossy(self.screen.text());
+        let last = if line.trim().is_empty() {
+            text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default()
+        } else {
+            line
+        };
+        let last = last.to_lowercase();
+        ["press return", "press enter", "press any key", "hit return", "hit enter"]
+            .iter()
+            .any(|phrase| last.contains(phrase))
+    }
+}
+
+/// The question that `line` ends with.
+fn question(line: &str) -> Option<Asked> {
+    let line = line.trim_end().to_lowercase();
+    if line.ends_with("password:") || line.ends_with("passcode:") {
+        Some(Asked::Password)
+    } else if !line.starts_with("last ")
+        && ["username:", "login:", "user name:", "user:"].iter().any(|end| line.ends_with(end))
+    {
+        Some(Asked::Username)
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+#[path = "login_tests.rs"]
+mod tests;

@@ -1,0 +1,38 @@
+//! FRRouting: `vtysh` behind a shell or sshd, and the Telnet vty of its daemons.
+
+use super::{Platform, Proof};
+
+pub(super) fn platform() -> Platform {
+    Platform::new("frr")
+        .mode("exec", "", ">")
+        .mode("enable", "", "#")
+        .mode("config", "(", ")#")
+        .way("exec", "enable", "enable")
+        .way("enable", "config", "configure terminal")
+        .way("config", "enable", "end")
+        .way("enable", "exec", "disable")
+        .privileged("enable")
+        .configuration("config")
+        .on_open("terminal length 0")
+        .pager("--More--")
+        .refusal("%", "Unknown command")
+        .refusal("%", "Command incomplete")
+        .refusal("%", "Ambiguous command")
+        .refusal("%", "There is no matched command")
+        .refusal("%", "Invalid")
+        .refusal("%", "Malformed")
+        .refusal("%", "Configuration failed")
+        .refusal("%", "Can't")
+        .refusal("%", "Cannot")
+        .refusal("%", "not found")
+        .refusal("%", "Specify")
+        .refusal("%", "does not exist")
+        // readline and FRR's own vty both know the keys, and no command but `start-shell`, `ping`, `traceroute` and their
+        // like reads the keyboard.
+        .proof(Proof::Typeahead)
+        .proof(Proof::Keys)
+        .proof(Proof::Blank)
+        // vtysh answers ctrl-C with a prompt while the old answer goes on; it helps against `ping` only.
+        .interrupt("\x03")
+        .kill_line("\x15")
+}

@@ -1,0 +1,372 @@
+//! What is particular to a kind of device, as data.
+
+mod cisco_ios;
+mod frr;
+mod generic;
+mod linux;
+
+use std::time::Duration;
+
+/// A kind of device: its modes and the ways between them, its phrases and keys.
+///
+/// Four are built in, see [`Platform::named`]. Another one is a value, made with the methods here and handed to a
+/// connection's options:
+///
+/// ```
+/// use conn_share::{Platform, Proof};
+///
+/// let platform = Platform::new("acme_os")
+///     .mode("exec", "", ">")
+///     .mode("enable", "", "#")
+///     .mode("config", "(config", ")#")
+///     .way("exec", "enable", "enable")
+///     .way("enable", "config", "configure terminal")
+///     .way("config", "enable", "end")
+///     .privileged("enable")
+///     .configuration("config")
+///     .on_open("terminal length 0")
+///     .pager("--More--")
+///     .refusal("%", "")
+///     .proof(Proof::Keys);
+/// # assert_eq!(platform.name(), "acme_os");
+/// ```
+#[derive(Clone, Debug)]
+pub struct Platform {
+    name: String,
+    modes: Vec<Mode>,
+    ways: Vec<Way>,
+    privileged: Option<String>,
+    configuration: Option<String>,
+    proofs: Vec<Proof>,
+    on_open: Vec<String>,
+    on_close: Vec<String>,
+    pagers: Vec<String>,
+    refusals: Vec<Refusal>,
+    interrupt: Option<String>,
+    interrupt_at_once: bool,
+    kill_line: Option<String>,
+}
+
+/// How the end of an answer is proven.
+///
+/// A prompt at the end of the bytes at hand proves nothing: an output line may read the same, and the rest of the
+/// output may come later. So a session has the device's line editor do something that only happens once the command is over,
+/// and that output cannot look like. A platform lists what it can do, best first; at login each is tried in turn and the
+/// first that works is kept. [`Proof::Quiet`] ends every list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Proof {
+    /// A digit and a backspace typed right behind each command, in the same write: the answer is over when both were
+    /// echoed behind the prompt. Costs no round trip. For line editors with the usual keys, on devices
+    /// whose commands do not read the keyboard; where one does, or eats them, [`Proof::Keys`] steps in.
+    Typeahead,
+    /// Digits typed once a prompt shows, and erased by ctrl-A, ctrl-K. Costs one round trip. A line editor echoes and
+    /// erases them; a terminal that echoes while a command still runs shows the two keys as `^A^K`, which is no proof.
+    Keys,
+    /// A command line whose output differs from its echo, run once a prompt shows: `{a}` and `{b}` stand for digits,
+    /// and the output must be `{a}{b}`. Costs one round trip and a command. For plain shells.
+    Command(String),
+    /// A line with a random number of blanks, entered once a prompt shows: its echo and a second prompt are the proof.
+    /// Costs one round trip. For anything that echoes and takes an empty line as nothing to do.
+    Blank,
+    /// The prompt, and nothing after it for this long. No proof, but all that is left with a device that echoes
+    /// nothing: an output line that equals the prompt cuts the answer if the output pauses behind it.
+    Quiet(Duration),
+}
+
+/// A mode, told by its prompt: the host name, then `marker` somewhere, then `tail` at the end.
+#[derive(Clone, Debug)]
+struct Mode {
+    name: String,
+    marker: String,
+    tail: String,
+}
+
+/// A command that leads from one mode to another.
+#[derive(Clone, Debug)]
+struct Way {
+    from: String,
+    to: String,
+    command: String,
+}
+
+/// A line that begins with `starts` and contains `contains` says that a command was refused.
+#[derive(Clone, Debug)]
+struct Refusal {
+    starts: String,
+    contains: String,
+}
+
+impl Platform {
+    /// A platform that knows nothing but what a login shows: the prompt.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            modes: Vec::new(),
+            ways: Vec::new(),
+            privileged: None,
+            configuration: None,
+            proofs: Vec::new(),
+            on_open: Vec::new(),
+            on_close: Vec::new(),
+            pagers: Vec::new(),
+            refusals: Vec::new(),
+            interrupt: None,
+            interrupt_at_once: false,
+            kill_line: None,
+        }
+    }
+
+    /// A built-in platform by its name: `generic`, `frr`, `linux` or `cisco_ios`.
+    ///
+    /// `frr` was run against FRRouting 8.4 (`vtysh` on a terminal, and zebra's Telnet vty), `linux` against bash. `cisco_ios` is
+    /// written after the manuals and was not run against a device.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "generic" => Some(generic::platform()),
+            "frr" => Some(frr::platform()),
+            "linux" => Some(linux::platform()),
+            "cisco_ios" => Some(cisco_ios::platform()),
+            _ => None,
+        }
+    }
+
+    /// The names that [`Platform::named`] knows.
+    pub const BUILT_IN: [&'static str; 4] = ["generic", "frr", "linux", "cisco_ios"];
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Adds a mode whose prompt contains `marker` and ends with `tail` (a blank after it is allowed). The most special first or last, as
+    /// you like: the longest marker and tail that fit decide.
+    #[must_use]
+    pub fn mode(mut self, name: impl Into<String>, marker: impl Into<String>, tail: impl Into<String>) -> Self {
+        self.modes.push(Mode { name: name.into(), marker: marker.into(), tail: tail.into() });
+        self
+    }
+
+    /// Adds a way between modes. A password that the device asks for on the way is the enable secret.
+    #[must_use]
+    pub fn way(mut self, from: impl Into<String>, to: impl Into<String>, command: impl Into<String>) -> Self {
+        self.ways.push(Way { from: from.into(), to: to.into(), command: command.into() });
+        self
+    }
+
+    /// The mode to go to on opening when there is an enable secret.
+    #[must_use]
+    pub fn privileged(mut self, mode: impl Into<String>) -> Self {
+        self.privileged = Some(mode.into());
+        self
+    }
+
+    /// The mode in which `configure` enters its lines. Without one they are entered where the session is.
+    #[must_use]
+    pub fn configuration(mut self, mode: impl Into<String>) -> Self {
+        self.configuration = Some(mode.into());
+        self
+    }
+
+    /// Adds a way to prove the end of an answer; the first that works is used.
+    #[must_use]
+    pub fn proof(mut self, proof: Proof) -> Self {
+        self.proofs.push(proof);
+        self
+    }
+
+    /// Adds a command to run after login, paging off for instance. A refusal of it is logged, no error.
+    #[must_use]
+    pub fn on_open(mut self, command: impl Into<String>) -> Self {
+        self.on_open.push(command.into());
+        self
+    }
+
+    /// Adds a line to send before closing. Its answer is not awaited.
+    #[must_use]
+    pub fn on_close(mut self, command: impl Into<String>) -> Self {
+        self.on_close.push(command.into());
+        self
+    }
+
+    /// Adds the text of a pager's prompt, answered by a blank while an answer is read.
+    #[must_use]
+    pub fn pager(mut self, text: impl Into<String>) -> Self {
+        self.pagers.push(text.into());
+        self
+    }
+
+    /// Adds a refusal: a line that begins with `starts` and contains `contains`.
+    #[must_use]
+    pub fn refusal(mut self, starts: impl Into<String>, contains: impl Into<String>) -> Self {
+        self.refusals.push(Refusal { starts: starts.into(), contains: contains.into() });
+        self
+    }
+
+    /// The key that stops a running command, pressed when a session that is out of step does not come back by itself.
+    #[must_use]
+    pub fn interrupt(mut self, key: impl Into<String>) -> Self {
+        self.interrupt = Some(key.into());
+        self
+    }
+
+    /// Presses the interrupt key at once, without waiting whether the old command ends by itself. It stays no proof.
+    #[must_use]
+    pub fn interrupt_at_once(mut self) -> Self {
+        self.interrupt_at_once = true;
+        self
+    }
+
+    /// The key that wipes a line typed half, in the line editor and while a command runs.
+    #[must_use]
+    pub fn kill_line(mut self, key: impl Into<String>) -> Self {
+        self.kill_line = Some(key.into());
+        self
+    }
+
+    pub(crate) fn proofs(&self) -> &[Proof] {
+        &self.proofs
+    }
+
+    pub(crate) fn open_commands(&self) -> &[String] {
+        &self.on_open
+    }
+
+    pub(crate) fn close_commands(&self) -> &[String] {
+        &self.on_close
+    }
+
+    pub(crate) fn privileged_mode(&self) -> Option<&str> {
+        self.privileged.as_deref()
+    }
+
+    pub(crate) fn configuration_mode(&self) -> Option<&str> {
+        self.configuration.as_deref()
+    }
+
+    pub(crate) fn interrupt_key(&self) -> Option<&str> {
+        self.interrupt.as_deref()
+    }
+
+    pub(crate) fn interrupts_at_once(&self) -> bool {
+        self.interrupt_at_once
+    }
+
+    pub(crate) fn kill_key(&self) -> Option<&str> {
+        self.kill_line.as_deref()
+    }
+
+    /// The mode whose prompt `line` is.
+    pub(crate) fn mode_of(&self, line: &str) -> Option<&str> {
+        let prompt = line.strip_suffix(' ').unwrap_or(line);
+        if prompt.is_empty() || prompt.starts_with([' ', '%', '*']) || prompt.trim_end() != prompt {
+            return None;
+        }
+        let fits = |mode: &&Mode| {
+            prompt.strip_suffix(mode.tail.as_str()).is_some_and(|rest| {
+                let name = match rest.find(mode.marker.as_str()) {
+                    Some(at) => &rest[..at],
+                    None => return false,
+                };
+                mode.marker.is_empty() && !rest.is_empty() && !rest.contains(['(', ' '])
+                    || !mode.marker.is_empty() && !name.is_empty()
+            })
+        };
+        let special = |mode: &&Mode| (mode.marker.len(), mode.tail.len());
+        self.modes.iter().filter(fits).max_by_key(special).map(|mode| mode.name.as_str())
+    }
+
+    /// Whether `line` may be a prompt. Where the platform names its modes, they decide; otherwise the usual last characters.
+    pub(crate) fn may_be_prompt(&self, line: &str) -> bool {
+        if !self.modes.is_empty() {
+            return self.mode_of(line).is_some();
+        }
+        let prompt = line.trim();
+        prompt.chars().count() <= 200 && !prompt.starts_with('*') && prompt.ends_with(['#', '>', '$', '%'])
+    }
+
+    /// The command of the first step on the shortest way.
+    pub(crate) fn step_towards(&self, from: &str, to: &str) -> Option<&str> {
+        // Backwards from the goal: the modes that lead there, nearest first.
+        let mut reached = vec![to];
+        let mut next = 0;
+        while let Some(&goal) = reached.get(next) {
+            for way in self.ways.iter().filter(|way| way.to == goal) {
+                if way.from == from {
+                    return Some(&way.command);
+                }
+                if !reached.contains(&way.from.as_str()) {
+                    reached.push(&way.from);
+                }
+            }
+            next += 1;
+        }
+        None
+    }
+
+    /// The pager's prompt that `line` ends with.
+    pub(crate) fn is_pager(&self, line: &str) -> bool {
+        let line = line.trim_end();
+        !line.is_empty() && self.pagers.iter().any(|pager| line.ends_with(pager.as_str()))
+    }
+
+    /// The line of `text` that refuses a command.
+    ///
+    /// Refusals are short. In a long answer a line that reads like one is part of what was asked for.
+    pub(crate) fn refusal_in<'a>(&self, text: &'a str) -> Option<&'a str> {
+        const LONGEST: usize = 4096;
+        let text = if text.len() <= LONGEST { text } else { return None };
+        text.lines().find(|line| {
+            let line = line.trim_start();
+            self.refusals.iter().any(|refusal| {
+                line.strip_prefix(refusal.starts.as_str()).is_some_and(|rest| rest.contains(refusal.contains.as_str()))
+            })
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mode(platform: &str, line: &str) -> Option<String> {
+        Platform::named(platform).and_then(|platform| platform.mode_of(line).map(str::to_owned))
+    }
+
+    #[test]
+    fn modes_are_told_by_their_prompts() {
+        assert_eq!(mode("frr", "r1> ").as_deref(), Some("exec"));
+        assert_eq!(mode("frr", "r1# ").as_deref(), Some("enable"));
+        assert_eq!(mode("frr", "r1(config)# ").as_deref(), Some("config"));
+        assert_eq!(mode("frr", "r1(config-router-af)# ").as_deref(), Some("config"));
+        assert_eq!(mode("cisco_ios", "sw-1.lab#").as_deref(), Some("enable"));
+        assert_eq!(mode("cisco_ios", "sw(config-if)#").as_deref(), Some("config"));
+        for line in ["*> ", "*>", "# ", ">", "", "route # ", " r1# ", "% r1#", "r1#  "] {
+            assert_eq!(mode("frr", line), None, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn ways_are_found() {
+        let frr = Platform::named("frr").expect("built in");
+        assert_eq!(frr.step_towards("exec", "config"), Some("enable"));
+        assert_eq!(frr.step_towards("enable", "config"), Some("configure terminal"));
+        assert_eq!(frr.step_towards("config", "enable"), Some("end"));
+        assert_eq!(frr.step_towards("config", "nowhere"), None);
+    }
+
+    #[test]
+    fn all_names_are_known() {
+        for name in Platform::BUILT_IN {
+            assert_eq!(Platform::named(name).expect("built in").name(), name);
+        }
+        assert!(Platform::named("nonesuch").is_none());
+    }
+
+    #[test]
+    fn refusals() {
+        let frr = Platform::named("frr").expect("built in");
+        assert_eq!(frr.refusal_in("% [ZEBRA] Unknown command: bogus"), Some("% [ZEBRA] Unknown command: bogus"));
+        assert_eq!(frr.refusal_in("a\n% Network not in table"), None);
+    }
+}

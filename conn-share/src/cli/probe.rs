@@ -1,0 +1,130 @@
+//! One question whose answer proves that the device waits for a command.
+
+use super::nonce;
+use super::platform::Proof;
+use super::screen::Screen;
+
+/// Erases what was typed: to the start of the line, then to its end. Line editors obey; a terminal that merely echoes
+/// shows `^A^K`, other than for backspace and ctrl-U, which it obeys too.
+const ERASE: &str = "\x01\x0b";
+
+/// What was asked, and how the answer looks.
+#[derive(Debug)]
+pub(crate) struct Probe {
+    kind: Kind,
+    /// The characters to look out for at the end of a line.
+    nonce: String,
+    /// All that is typed, without the line end.
+    typed: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Ahead,
+    Keys,
+    Blank,
+    Command,
+}
+
+/// A proven prompt.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Proven {
+    /// The line it stands on, up to the cursor.
+    pub(crate) line: String,
+    /// Where the committed text ends that came before the proof.
+    pub(crate) text_end: usize,
+}
+
+impl Probe {
+    /// The keys to type in one write with a command.
+    pub(crate) fn ahead() -> Self {
+        let nonce = nonce::digits(1);
+        Self { kind: Kind::Ahead, typed: format!("{nonce}\x08"), nonce }
+    }
+
+    /// The question that `proof` describes; `None` where it describes none.
+    pub(crate) fn fresh(proof: &Proof) -> Option<Self> {
+        match proof {
+            Proof::Typeahead | Proof::Keys => {
+                let nonce = nonce::digits(10);
+                Some(Self { kind: Kind::Keys, typed: format!("{nonce}{ERASE}"), nonce })
+            }
+            Proof::Blank => {
+                let blanks = " ".repeat(3 + (nonce::random() % 30) as usize);
+                Some(Self { kind: Kind::Blank, nonce: blanks.clone(), typed: blanks })
+            }
+            Proof::Command(command) => {
+                let (a, b) = (nonce::digits(6), nonce::digits(6));
+                let typed = command.replace("{a}", &a).replace("{b}", &b);
+                Some(Self { kind: Kind::Command, nonce: format!("{a}{b}"), typed })
+            }
+            Proof::Quiet(_) => None,
+        }
+    }
+
+    pub(crate) fn nonce(&self) -> &str {
+        &self.nonce
+    }
+
+    pub(crate) fn is_ahead(&self) -> bool {
+        self.kind == Kind::Ahead
+    }
+
+    /// What to write.
+    pub(crate) fn bytes(&self, line_end: &str) -> Vec<u8> {
+        let mut bytes = self.typed.clone().into_bytes();
+        if matches!(self.kind, Kind::Blank | Kind::Command) {
+            bytes.extend_from_slice(line_end.as_bytes());
+        }
+        bytes
+    }
+
+    /// The prompt that this question has proven, if it has. `accept` says whether a line may be a prompt at all.
+    pub(crate) fn answer(&self, screen: &Screen, accept: impl Fn(&str) -> bool) -> Option<Proven> {
+        let seen = screen.sighting()?;
+        match self.kind {
+            Kind::Ahead | Kind::Keys => {
+                let erased = !seen.committed && screen.last_line_is(&seen.before);
+                (erased && accept(&seen.before))
+                    .then(|| Proven { line: seen.before.clone(), text_end: screen.text().len() })
+            }
+            Kind::Blank => {
+                let entered = seen.committed && screen.last_line_is(&seen.before);
+                (entered && accept(&seen.before))
+                    .then(|| Proven { line: seen.before.clone(), text_end: seen.line_start })
+            }
+            Kind::Command => {
+                let ran = seen.committed && seen.before.is_empty();
+                let line = screen.last_line().filter(|line| ran && accept(line))?;
+                let text_end = echo_start(screen.text(), seen.line_start, &self.typed);
+                Some(Proven { line, text_end })
+            }
+        }
+    }
+
+    /// Takes the terminal's own echo of this question out of `text`, where it was asked too soon: the output went on.
+    pub(crate) fn scrub(&self, text: &mut String) {
+        let shown = match self.kind {
+            Kind::Keys => [format!("{}^A^K", self.nonce), self.nonce.clone()],
+            Kind::Command => [format!("{}\n", self.typed), self.typed.clone()],
+            Kind::Ahead | Kind::Blank => return,
+        };
+        for shown in shown {
+            if let Some(at) = text.find(&shown) {
+                text.replace_range(at..at + shown.len(), "");
+                return;
+            }
+        }
+    }
+}
+
+/// The start of the line before `end` if it ends with `typed`; otherwise `end`.
+fn echo_start(text: &[u8], end: usize, typed: &str) -> usize {
+    let Some(before) = text.get(..end.saturating_sub(1)) else { return end };
+    let start = last_line_start(before);
+    if before[start..].ends_with(typed.as_bytes()) { start } else { end }
+}
+
+fn last_line_start(text: &[u8]) -> usize {
+    text.iter().rposition(|&byte| byte == b'\n').map_or(0, |at| at + 1)
+}

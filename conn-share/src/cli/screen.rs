@@ -1,0 +1,275 @@
+//! What a terminal would show of the bytes a device sends: lines of text, without the ways they were drawn.
+
+use super::line::Line;
+
+/// A stretch of escape sequence longer than this is no escape sequence; it ends, and text follows.
+///
+/// Window titles, the longest that devices send, stay below one line of a terminal.
+const ESCAPE_LIMIT: usize = 1024;
+
+/// More came than the limit allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Overflow;
+
+/// A nonce was seen at the end of a line.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sighting {
+    /// What stood on the line before the nonce.
+    pub(crate) before: String,
+    /// Where the line begins in the committed text.
+    pub(crate) line_start: usize,
+    /// The line ended with it; otherwise it was still the last line when the cursor went back.
+    pub(crate) committed: bool,
+}
+
+/// Turns bytes, cut anywhere, into committed lines and the line in the making. Its cost is linear in the bytes.
+#[derive(Debug)]
+pub(crate) struct Screen {
+    text: Vec<u8>,
+    line: Line,
+    escape: Escape,
+    /// A carriage return came; what it means depends on the next byte.
+    returned: bool,
+    limit: usize,
+    watched: Option<String>,
+    sighting: Option<Sighting>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Escape {
+    /// No sequence is open.
+    Text,
+    /// After ESC.
+    Start,
+    /// After ESC and an intermediate byte: one more follows.
+    Intermediate,
+    /// `ESC [`: the first parameter so far, and the length.
+    Control { parameter: Option<u16>, first: bool, private: bool, length: usize },
+    /// `ESC ]` and other strings, up to BEL or `ESC \`.
+    String { length: usize, escaped: bool },
+}
+
+impl Screen {
+    /// An empty screen that holds at most `limit` bytes, with `line` standing on its last line already.
+    pub(crate) fn new(limit: usize, line: &str) -> Self {
+        Self {
+            text: Vec::new(),
+            line: Line::holding(line),
+            escape: Escape::Text,
+            returned: false,
+            limit,
+            watched: None,
+            sighting: None,
+        }
+    }
+
+    /// Looks out for `nonce` at the end of a line from now on.
+    pub(crate) fn watch(&mut self, nonce: impl Into<String>) {
+        self.watched = Some(nonce.into());
+        self.sighting = None;
+    }
+
+    /// Where the watched nonce was last seen.
+    pub(crate) fn sighting(&self) -> Option<&Sighting> {
+        self.sighting.as_ref()
+    }
+
+    /// The committed text, as bytes: every line of it ends with `\n`.
+    pub(crate) fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// The committed text up to `end`, taken out.
+    pub(crate) fn take_text(&mut self, end: usize) -> Vec<u8> {
+        self.text.truncate(end);
+        std::mem::take(&mut self.text)
+    }
+
+    /// Forgets the committed text; the line in the making stays.
+    pub(crate) fn forget_text(&mut self) {
+        self.text.clear();
+    }
+
+    /// Wipes the line in the making.
+    pub(crate) fn clear_line(&mut self) {
+        self.line.clear();
+        self.returned = false;
+    }
+
+    /// The line in the making up to the cursor, when nothing but blanks follows it. Nothing while a sequence is open, and
+    /// nothing of a line too long to be read by people.
+    pub(crate) fn last_line(&self) -> Option<String> {
+        const LONGEST: usize = 4096;
+        (self.escape == Escape::Text && !self.returned && self.line.len() <= LONGEST)
+            .then(|| self.line.up_to_cursor())
+            .flatten()
+    }
+
+    /// Whether the line in the making is `line`, with the cursor behind it.
+    pub(crate) fn last_line_is(&self, line: &str) -> bool {
+        self.escape == Escape::Text && !self.returned && self.line.is(line)
+    }
+
+    /// Reads `bytes`.
+    pub(crate) fn feed(&mut self, mut bytes: &[u8]) -> Result<(), Overflow> {
+        while !bytes.is_empty() {
+            let plain = match self.escape {
+                Escape::Text => bytes.iter().position(|&byte| is_control(byte)).unwrap_or(bytes.len()),
+                _ => 0,
+            };
+            let (run, rest) = bytes.split_at(plain);
+            if !run.is_empty() {
+                self.print(run);
+            }
+            if self.text.len() + self.line.len() > self.limit {
+                return Err(Overflow);
+            }
+            let Some((&byte, rest)) = rest.split_first() else { return Ok(()) };
+            match self.escape {
+                Escape::Text => self.control(byte),
+                _ => self.escape_byte(byte),
+            }
+            bytes = rest;
+        }
+        Ok(())
+    }
+
+    fn print(&mut self, run: &[u8]) {
+        self.settle_return();
+        self.line.print(run);
+    }
+
+    fn control(&mut self, byte: u8) {
+        match byte {
+            b'\n' => self.commit(),
+            b'\r' => self.returned = true,
+            0x1b => self.escape = Escape::Start,
+            0x08 => self.edit(|line| line.left(1)),
+            _ => {}
+        }
+    }
+
+    /// Ends the line in the making.
+    fn commit(&mut self) {
+        self.returned = false;
+        self.look(true);
+        self.line.commit_to(&mut self.text);
+        self.text.push(b'\n');
+    }
+
+    /// A carriage return that was no part of a line end moves the cursor back.
+    fn settle_return(&mut self) {
+        if std::mem::take(&mut self.returned) {
+            self.look(false);
+            self.line.go_to_start();
+        }
+    }
+
+    fn edit(&mut self, change: impl FnOnce(&mut Line)) {
+        self.settle_return();
+        self.look(false);
+        change(&mut self.line);
+    }
+
+    /// Notes the watched nonce before the line changes. A nonce that was seen on this line stays seen while it is erased.
+    fn look(&mut self, committed: bool) {
+        let Some(nonce) = &self.watched else { return };
+        if let Some(before) = self.line.before_suffix(nonce) {
+            self.sighting = Some(Sighting { before, line_start: self.text.len(), committed });
+        } else if committed && self.sighting.as_ref().is_some_and(|seen| !seen.committed) {
+            // The line went on after the nonce, so the nonce was no sign of the line editor.
+            self.sighting = None;
+        }
+    }
+
+    fn escape_byte(&mut self, byte: u8) {
+        self.escape = match self.escape {
+            Escape::Text => Escape::Text,
+            Escape::Start => match byte {
+                b'[' => Escape::Control { parameter: None, first: true, private: false, length: 0 },
+                b']' | b'P' | b'X' | b'^' | b'_' => Escape::String { length: 0, escaped: false },
+                0x20..=0x2f => Escape::Intermediate,
+                0x1b => Escape::Start,
+                _ => Escape::Text,
+            },
+            Escape::Intermediate => match byte {
+                0x20..=0x2f => Escape::Intermediate,
+                _ => Escape::Text,
+            },
+            Escape::Control { parameter, first, private, length } => {
+                return self.control_sequence(byte, parameter, first, private, length);
+            }
+            Escape::String { length, escaped } => match byte {
+                0x07 | 0x18 | 0x1a => Escape::Text,
+                b'\\' if escaped => Escape::Text,
+                _ if length >= ESCAPE_LIMIT => Escape::Text,
+                _ => Escape::String { length: length + 1, escaped: byte == 0x1b },
+            },
+        };
+    }
+
+    fn control_sequence(&mut self, byte: u8, parameter: Option<u16>, first: bool, private: bool, length: usize) {
+        let open = |parameter, first, private| Escape::Control { parameter, first, private, length: length + 1 };
+        self.escape = match byte {
+            _ if length >= ESCAPE_LIMIT => Escape::Text,
+            b'0'..=b'9' if first => {
+                let digits = parameter.unwrap_or(0).saturating_mul(10).saturating_add(u16::from(byte - b'0'));
+                open(Some(digits), true, private)
+            }
+            b'<'..=b'?' => open(parameter, first, true),
+            0x20..=0x3f => open(parameter, false, private),
+            0x40..=0x7e => {
+                self.escape = Escape::Text;
+                if !private {
+                    self.finish_control(byte, parameter);
+                }
+                return;
+            }
+            0x1b => Escape::Start,
+            b'\n' | 0x18 | 0x1a => {
+                // Broken off: what follows is text again, and a line end still ends its line.
+                self.escape = Escape::Text;
+                self.control(byte);
+                return;
+            }
+            _ => open(parameter, first, private),
+        };
+    }
+
+    fn finish_control(&mut self, command: u8, parameter: Option<u16>) {
+        let count = usize::from(parameter.unwrap_or(1).max(1));
+        match command {
+            b'C' => self.edit(|line| line.right(count)),
+            b'D' => self.edit(|line| line.left(count)),
+            b'G' | b'`' => self.edit(|line| line.column(count - 1)),
+            b'K' => self.edit(|line| line.erase(parameter.unwrap_or(0))),
+            b'J' if parameter.unwrap_or(0) == 0 => self.edit(|line| line.erase(0)),
+            b'J' | b'H' | b'f' => self.edit(Line::clear),
+            b'P' => self.edit(|line| line.delete(count)),
+            b'@' => self.edit(|line| line.insert(count)),
+            _ => {}
+        }
+    }
+}
+
+/// C0 controls but the tab, and DEL.
+fn is_control(byte: u8) -> bool {
+    (byte < 0x20 && byte != b'\t') || byte == 0x7f
+}
+
+/// UTF-8 where it is; what is not, byte by byte as Latin-1.
+pub(crate) fn decode(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| {
+        let bytes = error.into_bytes();
+        let mut text = String::with_capacity(bytes.len() + bytes.len() / 8);
+        for chunk in bytes.utf8_chunks() {
+            text.push_str(chunk.valid());
+            text.extend(chunk.invalid().iter().map(|&byte| char::from(byte)));
+        }
+        text
+    })
+}
+
+#[cfg(test)]
+#[path = "screen_tests.rs"]
+mod tests;

@@ -1,0 +1,281 @@
+//! What all connection classes share: a session that is opened, kept in step, and opened again when it is lost.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::session::{ExecuteOptions, Login, Session, SessionOptions};
+use crate::cli::Platform;
+use crate::deadline::Deadline;
+use crate::transport::{Line, Transport};
+use crate::{Error, ErrorKind, Reply, Result, Target};
+
+/// Bounds opening and logging in: name resolution, a slow key exchange and a slow AAA server, each a few seconds.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Bounds one command: `show tech` takes longer and says so by `execute_with`; a dead device is noticed within a minute.
+const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// See [`SessionOptions::disconnect_timeout`].
+const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// See [`SessionOptions::max_output`].
+const MAX_OUTPUT: usize = 64 << 20;
+
+/// Opens the transport of one class.
+pub(crate) type Opener = Arc<dyn Fn(Deadline) -> Opening + Send + Sync>;
+pub(crate) type Opening = Pin<Box<dyn Future<Output = Result<Box<dyn Transport>>> + Send>>;
+
+/// The state behind a connection's lock; named nowhere else.
+pub struct Link {
+    opener: Opener,
+    login: Login,
+    name: String,
+    connect_timeout: Duration,
+    command_timeout: Duration,
+    session: Option<Session>,
+    life: Arc<Life>,
+}
+
+/// What can be told, and done, without waiting for the lock.
+#[derive(Default)]
+pub(crate) struct Life {
+    /// From `connect` to `disconnect`: a session that is lost in between is opened again.
+    wanted: AtomicBool,
+    line: Mutex<Option<Arc<dyn Line>>>,
+    resynchronised: AtomicU64,
+    reconnected: AtomicU64,
+    pub(crate) disconnect_timeout: Duration,
+}
+
+/// How often a session had to be brought back.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct SessionStatus {
+    /// Recoveries in place: the old answer was read to its proven end, the session kept.
+    pub resynchronised: u64,
+    /// Sessions that were lost or did not come back, and were opened anew.
+    pub reconnected: u64,
+}
+
+impl Life {
+    pub(crate) fn is_open(&self) -> bool {
+        self.line().as_ref().is_some_and(|line| line.is_open())
+    }
+
+    /// Ends the session under whoever is using it, and for those who wait.
+    pub(crate) fn cut(&self) {
+        self.wanted.store(false, Ordering::Relaxed);
+        if let Some(line) = self.line().as_ref() {
+            line.cut();
+        }
+    }
+
+    pub(crate) fn status(&self) -> SessionStatus {
+        SessionStatus {
+            resynchronised: self.resynchronised.load(Ordering::Relaxed),
+            reconnected: self.reconnected.load(Ordering::Relaxed),
+        }
+    }
+
+    fn line(&self) -> std::sync::MutexGuard<'_, Option<Arc<dyn Line>>> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Link {
+    /// A link to `target`, unconnected.
+    pub(crate) fn new(target: &Target, options: SessionOptions, line_end: &str, opener: Opener) -> Result<Self> {
+        let options = options.with_arguments(target)?;
+        let platform = match (options.platform, &target.platform) {
+            (Some(platform), _) => platform,
+            (None, name) => {
+                let name = name.as_deref().unwrap_or("generic");
+                Platform::named(name).ok_or_else(|| {
+                    let known = Platform::BUILT_IN.join("`, `");
+                    Error::new(ErrorKind::Config, format!("no platform `{name}`; there are `{known}`"))
+                        .with_device(&target.name)
+                })?
+            }
+        };
+        let login = Login {
+            platform: Arc::new(platform),
+            username: target.credential.username.clone(),
+            password: target.credential.password.clone(),
+            enable: target.enable.clone(),
+            line_end: options.line_end.unwrap_or_else(|| line_end.to_owned()),
+            console: options.raw,
+            max_output: options.max_output.unwrap_or(MAX_OUTPUT),
+        };
+        let disconnect_timeout = options.disconnect_timeout.unwrap_or(DISCONNECT_TIMEOUT);
+        Ok(Self {
+            opener,
+            login,
+            name: target.name.clone(),
+            connect_timeout: target.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
+            command_timeout: target.command_timeout.unwrap_or(COMMAND_TIMEOUT),
+            session: None,
+            life: Arc::new(Life { disconnect_timeout, ..Life::default() }),
+        })
+    }
+
+    pub(crate) fn life(&self) -> Arc<Life> {
+        self.life.clone()
+    }
+
+    pub(crate) async fn connect(&mut self) -> Result<()> {
+        if self.session.as_ref().is_some_and(|session| !session.is_lost()) {
+            return Ok(());
+        }
+        self.open(Deadline::after(self.connect_timeout)).await.map_err(|error| error.with_device(&self.name))?;
+        self.life.wanted.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    pub(crate) async fn disconnect(&mut self, deadline: Deadline) {
+        self.life.wanted.store(false, Ordering::Relaxed);
+        let session = self.session.take();
+        if let Some(session) = session {
+            session.close(deadline).await;
+        }
+        *self.life.line() = None;
+    }
+
+    pub(crate) async fn execute(&mut self, command: &str, options: &ExecuteOptions) -> Result<Reply> {
+        let deadline = self.deadline(options.timeout);
+        let name = self.name.clone();
+        let result = match self.ready(deadline).await {
+            Ok(session) => session.execute(command, options, deadline).await,
+            Err(error) => Err(error),
+        };
+        result.map_err(|error| error.with_device(name))
+    }
+
+    pub(crate) async fn configure(&mut self, config: &str) -> Result<Reply> {
+        // Each line is a command and takes its time; at least one step in and one out.
+        let lines = u32::try_from(config.lines().count()).unwrap_or(u32::MAX).saturating_add(2);
+        let deadline = Deadline::after(self.command_timeout.saturating_mul(lines));
+        let name = self.name.clone();
+        let result = match self.ready(deadline).await {
+            Ok(session) => session.configure(config, deadline).await,
+            Err(error) => Err(error),
+        };
+        result.map_err(|error| error.with_device(name))
+    }
+
+    pub(crate) async fn send(&mut self, text: &str, chain: u64) -> Result<()> {
+        let deadline = self.deadline(None);
+        let name = self.name.clone();
+        // What this chain sent already is no stray: its answers are read together.
+        let goes_on = self.session.as_ref().is_some_and(|session| session.has_sent(chain) && !session.is_lost());
+        let session = match (goes_on, self.session.as_mut()) {
+            (true, Some(session)) => Ok(session),
+            _ => self.ready(deadline).await,
+        };
+        let result = match session {
+            Ok(session) => session.send(text, chain, deadline).await,
+            Err(error) => Err(error),
+        };
+        result.map_err(|error| error.with_device(name))
+    }
+
+    pub(crate) async fn receive(&mut self, chain: u64) -> Result<String> {
+        let deadline = self.deadline(None);
+        let result = match self.session.as_mut() {
+            Some(session) => session.receive(chain, deadline).await,
+            None => Err(self.not_connected()),
+        };
+        result.map_err(|error| error.with_device(&self.name))
+    }
+
+    pub(crate) async fn reset(&mut self) -> Result<()> {
+        let deadline = self.deadline(None);
+        let (name, login) = (self.name.clone(), self.login.clone());
+        let result = match self.ready(deadline).await {
+            Ok(session) => session.reset(&login, deadline).await,
+            Err(error) => Err(error),
+        };
+        result.map_err(|error| error.with_device(name))
+    }
+
+    /// A session in step: the one there is, brought back if need be, or a new one. Nothing of the caller's has been sent yet.
+    async fn ready(&mut self, deadline: Deadline) -> Result<&mut Session> {
+        if !self.life.wanted.load(Ordering::Relaxed) {
+            return Err(self.not_connected());
+        }
+        let kept = match self.session.as_mut() {
+            Some(session) if session.is_lost() => false,
+            Some(session) if session.is_ready() => true,
+            Some(session) => {
+                // Half of what is left, so that a new session can still be opened in the other half.
+                let share = deadline.remaining().map_or(Deadline::NEVER, |left| Deadline::after(left / 2));
+                match session.resync(share).await {
+                    Ok(()) => {
+                        self.life.resynchronised.fetch_add(1, Ordering::Relaxed);
+                        true
+                    }
+                    Err(error) => {
+                        tracing::debug!(device = %self.name, %error, "the session does not come back and is opened anew");
+                        false
+                    }
+                }
+            }
+            None => false,
+        };
+        if !kept {
+            self.open(deadline).await.map_err(|error| error.with_sent(false))?;
+            self.life.reconnected.fetch_add(1, Ordering::Relaxed);
+        }
+        self.session.as_mut().ok_or_else(|| Error::new(ErrorKind::NotConnected, "no session"))
+    }
+
+    /// Opens a session in place of the one there is.
+    async fn open(&mut self, deadline: Deadline) -> Result<()> {
+        self.session = None;
+        *self.life.line() = None;
+        let limit = self.connect_timeout;
+        let deadline = deadline.min(Deadline::after(limit));
+        let transport = deadline
+            .bound((self.opener)(deadline))
+            .await
+            .map_err(|_| Error::timeout("connecting", limit))?
+            .map_err(|error| error.with_phase("connecting"))?;
+        // From here on `disconnect` can cut us off, also while we log in.
+        let line = transport.line();
+        *self.life.line() = Some(line.clone());
+        match Session::open(transport, &self.login, deadline).await {
+            Ok(session) => {
+                *self.life.line() = Some(session.line());
+                self.session = Some(session);
+                Ok(())
+            }
+            Err(error) => {
+                *self.life.line() = None;
+                line.cut();
+                Err(error)
+            }
+        }
+    }
+
+    fn deadline(&self, limit: Option<Duration>) -> Deadline {
+        Deadline::after(limit.unwrap_or(self.command_timeout))
+    }
+
+    fn not_connected(&self) -> Error {
+        Error::new(ErrorKind::NotConnected, "not connected; call `connect` first")
+    }
+}
+
+impl std::fmt::Debug for Life {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Life").field("open", &self.is_open()).field("status", &self.status()).finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link").field("name", &self.name).field("session", &self.session).finish_non_exhaustive()
+    }
+}

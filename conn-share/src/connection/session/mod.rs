@@ -1,0 +1,244 @@
+//! A session on a device's command line: one exchange at a time, and in step.
+//!
+//! The session counts as out of step from before the first byte of an exchange is written until its end is proven. Whatever
+//! cuts an exchange off, a timeout, a dropped future or a panic, leaves that mark behind, and the next user first brings the session
+//! back ([`Session::resync`]) or learns that it cannot be. Nothing else clears the mark.
+
+mod configure;
+mod open;
+mod options;
+mod wire;
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use crate::cli::{Answer, Exchange, Known, Step};
+use crate::deadline::Deadline;
+use crate::transport::{Line, Transport};
+use crate::{Error, ErrorKind, Reply, Result};
+
+pub(crate) use open::Login;
+pub use options::{ExecuteOptions, SessionOptions};
+
+/// An open session.
+pub(crate) struct Session {
+    transport: Box<dyn Transport>,
+    known: Known,
+    standing: Standing,
+    /// Part of a write did not go out: the device has the start of a line that nobody finishes.
+    half_written: bool,
+    /// What was last sent raw, and by which chain of calls.
+    sent: Option<(u64, String)>,
+    /// A configuration was cut off: the mode to go back to.
+    leave_for: Option<String>,
+    /// The mode that opening ended in.
+    home: String,
+    /// From here the engine counts its time.
+    epoch: Instant,
+    buffer: Vec<u8>,
+}
+
+/// How much is known of where the device is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// It waits for a command, proven.
+    InStep,
+    /// An exchange is under way or was cut off.
+    OutOfStep,
+    /// The transport is gone, or the device never came back.
+    Lost,
+}
+
+impl Session {
+    /// Whether the device is proven to wait for a command.
+    pub(crate) fn is_in_step(&self) -> bool {
+        self.standing == Standing::InStep
+    }
+
+    /// Whether only a new connection can help.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.standing == Standing::Lost || !self.transport.line().is_open()
+    }
+
+    pub(crate) fn line(&self) -> Arc<dyn Line> {
+        self.transport.line()
+    }
+
+    /// Runs one command and returns its whole answer.
+    ///
+    /// Dropped half-way, the session is out of step; the command may have run.
+    pub(crate) async fn execute(
+        &mut self,
+        command: &str,
+        options: &ExecuteOptions,
+        deadline: Deadline,
+    ) -> Result<Reply> {
+        check(command)?;
+        let exchange = Exchange::command(&self.known, command, self.now())
+            .expecting(options.prompt.clone())
+            .interacting(options.interactions.clone())
+            .ahead();
+        let started = Instant::now();
+        let answer = self.run(exchange, "waiting for the prompt", deadline).await?;
+        let refusal = self.known.platform.refusal_in(&answer.text).map(str::to_owned);
+        Ok(Reply::new(answer.text).with_elapsed(started.elapsed()).with_mode(self.known.mode()).with_refusal(refusal))
+    }
+
+    /// Writes `text` and a line end for the chain of calls `chain`.
+    pub(crate) async fn send(&mut self, text: &str, chain: u64, deadline: Deadline) -> Result<()> {
+        check(text)?;
+        self.sent = Some((chain, text.to_owned()));
+        let line = format!("{text}{}", self.known.line_end);
+        self.write(line.as_bytes(), deadline).await.map_err(|error| error.with_phase("sending"))
+    }
+
+    /// Whether `chain` has sent something and not received since.
+    pub(crate) fn has_sent(&self, chain: u64) -> bool {
+        self.sent.as_ref().is_some_and(|(by, _)| *by == chain)
+    }
+
+    /// Reads what came after the raw lines that `chain` sent, up to a proven prompt.
+    pub(crate) async fn receive(&mut self, chain: u64, deadline: Deadline) -> Result<String> {
+        let Some((_, text)) = self.sent.as_ref().filter(|(by, _)| *by == chain) else {
+            return Err(Error::new(
+                ErrorKind::OutOfStep,
+                "nothing was sent by this chain of calls since the last proven prompt, so there is nothing to receive",
+            ));
+        };
+        let exchange = Exchange::reading(&self.known, text, self.now());
+        Ok(self.run(exchange, "waiting for the prompt", deadline).await?.text)
+    }
+
+    /// Nothing stands between the session and the next command: in step, and no configuration left half-way.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.is_in_step() && self.leave_for.is_none()
+    }
+
+    /// Brings a session that is out of step back: drops the old answer to its end, which the device proves.
+    ///
+    /// # Errors
+    ///
+    /// The device does not come back in time; the session stays out of step, or is lost.
+    pub(crate) async fn resync(&mut self, deadline: Deadline) -> Result<()> {
+        const PHASE: &str = "resynchronising";
+        if self.is_in_step() {
+            return self.leave_configuration(deadline).await;
+        }
+        if self.half_written {
+            let Some(kill) = self.known.platform.kill_key().map(str::to_owned) else {
+                self.standing = Standing::Lost;
+                return Err(Error::new(
+                    ErrorKind::OutOfStep,
+                    "half a line was written, and the platform has no key to wipe it",
+                )
+                .with_phase(PHASE));
+            };
+            self.write(kill.as_bytes(), deadline).await?;
+        }
+        let exchange = Exchange::step(&self.known, self.now());
+        self.run(exchange, PHASE, deadline).await?;
+        self.leave_configuration(deadline).await
+    }
+
+    /// Drives `exchange` to its proof.
+    async fn run(&mut self, mut exchange: Exchange, phase: &'static str, deadline: Deadline) -> Result<Answer> {
+        self.standing = match self.standing {
+            Standing::Lost => Standing::Lost,
+            _ => Standing::OutOfStep,
+        };
+        let sent = !exchange.is_step();
+        let started = Instant::now();
+        self.drive(&mut exchange, deadline).await.map_err(|fault| {
+            let error = match fault {
+                Fault::Timeout => waited(&exchange.last_line(), started),
+                Fault::Stuck => {
+                    self.standing = Standing::Lost;
+                    Error::new(ErrorKind::OutOfStep, "the device does not come back to its prompt")
+                }
+                Fault::Overflow => {
+                    let limit = self.known.limit;
+                    Error::new(ErrorKind::Overflow, format!("the answer is longer than the limit of {limit} bytes"))
+                }
+                Fault::Wire(error) => error,
+            };
+            error.with_phase(phase).with_sent(sent)
+        })?;
+        let answer =
+            exchange.finish().ok_or_else(|| Error::new(ErrorKind::Protocol, "an exchange ended without a proof"))?;
+        self.known.prompt.clone_from(&answer.prompt);
+        self.sent = None;
+        self.standing = Standing::InStep;
+        Ok(answer)
+    }
+
+    async fn drive(&mut self, exchange: &mut Exchange, deadline: Deadline) -> Result<(), Fault> {
+        loop {
+            match exchange.next(self.now()) {
+                Step::Write(bytes) => self.write(&bytes, deadline).await.map_err(Fault::Wire)?,
+                Step::Done => return Ok(()),
+                Step::Stuck => return Err(Fault::Stuck),
+                Step::Wait(until) => {
+                    let Some(read) = self.read(until, deadline).await? else { continue };
+                    exchange
+                        .receive(self.buffer.get(..read).unwrap_or_default(), self.now())
+                        .map_err(|_| Fault::Overflow)?;
+                }
+            }
+        }
+    }
+
+    fn now(&self) -> std::time::Duration {
+        self.epoch.elapsed()
+    }
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("standing", &self.standing).field("known", &self.known).finish_non_exhaustive()
+    }
+}
+
+/// What ends an exchange before its proof.
+enum Fault {
+    Timeout,
+    Stuck,
+    Overflow,
+    Wire(Error),
+}
+
+/// The deadline came; says what the device shows meanwhile.
+fn waited(last_line: &str, since: Instant) -> Error {
+    let waited = since.elapsed();
+    let shows = match last_line.trim() {
+        "" => String::new(),
+        line => format!("; its last line is `{}`", printable(line)),
+    };
+    Error::new(ErrorKind::Timeout, format!("no proven prompt within {waited:.1?}{shows}"))
+}
+
+/// Text of a device, fit for an error: short, and control characters escaped.
+fn printable(text: &str) -> String {
+    let mut shown: String = text.chars().take(120).flat_map(char::escape_debug).collect();
+    if text.chars().nth(120).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// A command is one line: a line end or a control character in it would be keys, or a second command.
+fn check(command: &str) -> Result<()> {
+    match command.chars().find(|character| character.is_control()) {
+        None => Ok(()),
+        Some(character) => Err(Error::new(
+            ErrorKind::Usage,
+            format!(
+                "a command is one line without control characters, and this one contains {character:?}; use `configure` for several lines"
+            ),
+        )),
+    }
+}
+
+#[cfg(test)]
+#[path = "../session_tests/mod.rs"]
+mod tests;

@@ -1,0 +1,204 @@
+//! From an open transport to a session in step: login, the prompt and its proof, what the platform does on opening.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{ExecuteOptions, Fault, Session, Standing, printable};
+use crate::cli::{self, Asked, Exchange, Interaction, Known, LoginStep, Platform, Proof, QUIET, Rejected};
+use crate::deadline::Deadline;
+use crate::transport::Transport;
+use crate::{Error, ErrorKind, Result, Secret};
+
+/// So long a device has to answer one kind of proof before the next is tried: several round trips by satellite.
+const TRY: Duration = Duration::from_secs(3);
+
+/// Room for what one read brings; a transport seldom has more.
+const BUFFER: usize = 32 * 1024;
+
+/// What a login needs to know.
+#[derive(Clone, Debug)]
+pub(crate) struct Login {
+    pub(crate) platform: Arc<Platform>,
+    pub(crate) username: String,
+    pub(crate) password: Option<Secret>,
+    pub(crate) enable: Option<Secret>,
+    pub(crate) line_end: String,
+    pub(crate) console: bool,
+    pub(crate) max_output: usize,
+}
+
+impl Session {
+    /// Logs in over `transport`. Dropped half-way, the transport is closed.
+    pub(crate) async fn open(transport: Box<dyn Transport>, login: &Login, deadline: Deadline) -> Result<Self> {
+        let mut session = Self {
+            transport,
+            known: Known::nothing(login.platform.clone(), &login.line_end, login.max_output),
+            standing: Standing::OutOfStep,
+            half_written: false,
+            sent: None,
+            leave_for: None,
+            home: String::new(),
+            epoch: Instant::now(),
+            buffer: vec![0; BUFFER],
+        };
+        session.log_in(login, deadline).await.map_err(|error| error.with_phase("logging in"))?;
+        session.find_proof(deadline).await.map_err(|error| error.with_phase("learning the prompt"))?;
+        session.settle_in(login, deadline).await.map_err(|error| error.with_sent(false))?;
+        Ok(session)
+    }
+
+    /// Up to the first line that may be a prompt.
+    async fn log_in(&mut self, login: &Login, deadline: Deadline) -> Result<()> {
+        let (platform, password) = (login.platform.clone(), login.password.clone());
+        let mut dialogue =
+            cli::Login::new(platform, &login.username, password, &login.line_end, login.console, self.now());
+        let started = Instant::now();
+        loop {
+            let until = match dialogue.next(self.now()).map_err(rejected)? {
+                LoginStep::Write(bytes) => {
+                    self.write(&bytes, deadline).await?;
+                    continue;
+                }
+                LoginStep::Prompt(line) => {
+                    self.known.prompt = line;
+                    return Ok(());
+                }
+                LoginStep::Wait(until) => until,
+            };
+            match self.read(until, deadline).await {
+                Ok(None) => {}
+                Ok(Some(read)) => {
+                    let bytes = self.buffer.get(..read).unwrap_or_default();
+                    dialogue.receive(bytes, self.epoch.elapsed()).map_err(rejected)?;
+                }
+                Err(Fault::Wire(error)) => return Err(error),
+                Err(_) => return Err(super::waited(&dialogue.last_line(), started)),
+            }
+        }
+    }
+
+    /// Tries the platform's proofs in turn, and learns the exact prompt from the first that works.
+    async fn find_proof(&mut self, deadline: Deadline) -> Result<()> {
+        let platform = self.known.platform.clone();
+        let quiet = [Proof::Quiet(QUIET)];
+        let mut failure = None;
+        for proof in platform.proofs().iter().chain(&quiet) {
+            // Ahead or not, the keys are the same: what failed once need not be tried again.
+            if *proof == Proof::Keys && failure.is_some() && platform.proofs().contains(&Proof::Typeahead) {
+                continue;
+            }
+            self.known.proof = proof.clone();
+            let exchange = Exchange::step(&self.known, self.now());
+            match self.run(exchange, "learning the prompt", deadline.min(Deadline::after(TRY))).await {
+                Ok(_) => {
+                    tracing::debug!(?proof, prompt = %printable(&self.known.prompt), "learnt the prompt");
+                    return Ok(());
+                }
+                Err(error) if error.kind() == ErrorKind::Disconnected || deadline.has_passed() => return Err(error),
+                Err(error) => failure = Some(error),
+            }
+            // Stuck is no loss yet: the next proof may find it well.
+            self.standing = Standing::OutOfStep;
+        }
+        Err(failure.unwrap_or_else(|| Error::new(ErrorKind::Protocol, "no prompt")))
+    }
+
+    /// Privileges, paging, and whether our line end counts twice.
+    async fn settle_in(&mut self, login: &Login, deadline: Deadline) -> Result<()> {
+        if self.known.line_end.len() > 1 && !matches!(self.known.proof, Proof::Quiet(_)) {
+            let exchange = Exchange::command(&self.known, "", self.now());
+            self.known.doubles = self.run(exchange, "learning the prompt", deadline).await?.doubled;
+        }
+        // The last user of a console line may have left it anywhere.
+        let platform = self.known.platform.clone();
+        if platform.configuration_mode() == Some(self.known.mode())
+            && let Some(mode) = platform.privileged_mode()
+        {
+            self.go_to(mode, None, deadline).await?;
+        }
+        if let (Some(secret), Some(mode)) = (&login.enable, platform.privileged_mode()) {
+            self.go_to(mode, Some(secret), deadline).await?;
+        }
+        for command in platform.open_commands() {
+            let reply = self.execute(command, &ExecuteOptions::default(), deadline).await;
+            let reply = reply.map_err(|error| error.with_phase("preparing the session"))?;
+            if let Some(refusal) = reply.refused() {
+                tracing::debug!(command, refusal = %printable(refusal), "the device refused a command of its platform");
+            }
+        }
+        self.home = self.known.mode().to_owned();
+        Ok(())
+    }
+
+    /// Walks the platform's ways to `mode`.
+    pub(super) async fn go_to(&mut self, mode: &str, secret: Option<&Secret>, deadline: Deadline) -> Result<()> {
+        let platform = self.known.platform.clone();
+        while self.known.mode() != mode {
+            let from = self.known.mode().to_owned();
+            let command = platform.step_towards(&from, mode).ok_or_else(|| {
+                Error::new(
+                    ErrorKind::Privilege,
+                    format!("platform {} has no way from `{from}` to `{mode}`", platform.name()),
+                )
+            })?;
+            let options = secret.map(enabling).unwrap_or_default();
+            let reply = self.execute(command, &options, deadline).await;
+            let reply = reply.map_err(|error| match error.kind() {
+                // After a few wrong secrets devices hang up.
+                ErrorKind::Disconnected if secret.is_some() => Error::new(
+                    ErrorKind::Privilege,
+                    format!("the device closed the session during `{command}`: is the secret right?"),
+                )
+                .with_source(error)
+                .with_phase("changing the mode"),
+                _ => error.with_phase("changing the mode"),
+            })?;
+            if self.known.mode() == from {
+                let said = printable(reply.lines().last().unwrap_or_default());
+                return Err(Error::new(
+                    ErrorKind::Privilege,
+                    format!("the device stays in mode `{from}` after `{command}`: {said}"),
+                )
+                .with_phase("changing the mode"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Back to how opening left it.
+    pub(crate) async fn reset(&mut self, login: &Login, deadline: Deadline) -> Result<()> {
+        let home = self.home.clone();
+        self.go_to(&home, login.enable.as_ref(), deadline).await?;
+        for command in self.known.platform.clone().open_commands() {
+            self.execute(command, &ExecuteOptions::default(), deadline).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The secret once, and nothing when it is asked for again: devices give up after three wrong ones.
+fn enabling(secret: &Secret) -> ExecuteOptions {
+    let again = std::iter::repeat_with(|| Interaction::line("assword:", "")).take(4);
+    let mut options = ExecuteOptions::new().interaction(Interaction::line("assword:", secret.clone()));
+    options.interactions.extend(again);
+    options
+}
+
+fn rejected(rejected: Rejected) -> Error {
+    match rejected {
+        Rejected::Credentials(said) => {
+            Error::new(ErrorKind::Authentication, format!("the device refused the login: {}", printable(&said)))
+        }
+        Rejected::Missing(Asked::Username) => {
+            Error::new(ErrorKind::Authentication, "the device asks for a user name, and none is given")
+        }
+        Rejected::Missing(Asked::Password) => {
+            Error::new(ErrorKind::Authentication, "the device asks for a password, and none is given")
+        }
+        Rejected::Busy(said) => Error::new(ErrorKind::Busy, format!("the line is in use: {}", printable(&said))),
+        Rejected::Mute => Error::new(ErrorKind::Busy, "connected, but the line is mute: somebody else may be using it"),
+        Rejected::Overflow => Error::new(ErrorKind::Overflow, "the device sent more than a banner before its prompt"),
+    }
+}

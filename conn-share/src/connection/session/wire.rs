@@ -1,0 +1,87 @@
+//! Reading and writing under a deadline, with the marks that a cut leaves.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::timeout_at;
+
+use super::{Fault, Session, Standing};
+use crate::deadline::Deadline;
+use crate::{Error, ErrorKind, Result};
+
+impl Session {
+    /// Writes all of `bytes`. The marks are set before the first of them is.
+    pub(super) async fn write(&mut self, bytes: &[u8], deadline: Deadline) -> Result<()> {
+        if self.standing != Standing::Lost {
+            self.standing = Standing::OutOfStep;
+        }
+        self.half_written = true;
+        let transport = &mut self.transport;
+        let write = async {
+            transport.write_all(bytes).await?;
+            transport.flush().await
+        };
+        match deadline.bound(write).await {
+            Ok(Ok(())) => {
+                self.half_written = false;
+                Ok(())
+            }
+            Ok(Err(error)) => Err(self.lose(error)),
+            Err(_) => Err(Error::new(ErrorKind::Timeout, "the peer takes no more bytes")),
+        }
+    }
+
+    /// Reads what there is into the buffer; `None` when nothing came until the engine's time `until`.
+    pub(super) async fn read(&mut self, until: Option<Duration>, deadline: Deadline) -> Result<Option<usize>, Fault> {
+        // A peer that never pauses never lets a timer run out.
+        if deadline.has_passed() {
+            return Err(Fault::Timeout);
+        }
+        let until = until.and_then(|until| self.epoch.checked_add(until));
+        let wake = match (until, deadline.instant()) {
+            (Some(until), Some(deadline)) => Some(until.min(deadline)),
+            (until, deadline) => until.or(deadline),
+        };
+        let read = self.transport.read(&mut self.buffer);
+        let result = match wake {
+            Some(at) => match timeout_at(at, read).await {
+                Ok(result) => result,
+                Err(_) if deadline.has_passed() => return Err(Fault::Timeout),
+                Err(_) => return Ok(None),
+            },
+            None => read.await,
+        };
+        match result {
+            Ok(0) => Err(Fault::Wire(self.lose(io::ErrorKind::UnexpectedEof.into()))),
+            Ok(read) => Ok(Some(read)),
+            Err(error) => Err(Fault::Wire(self.lose(error))),
+        }
+    }
+
+    /// The transport failed: says why, as far as it knows.
+    fn lose(&mut self, error: io::Error) -> Error {
+        self.standing = Standing::Lost;
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            return Error::new(ErrorKind::Disconnected, "the device closed the session");
+        }
+        match error.downcast::<Error>() {
+            Ok(error) => error,
+            Err(error) => Error::new(ErrorKind::Disconnected, "the session was lost").with_source(error),
+        }
+    }
+
+    /// Says goodbye and closes, as far as the deadline allows.
+    pub(crate) async fn close(mut self, deadline: Deadline) {
+        if self.standing == Standing::InStep {
+            for command in self.known.platform.close_commands().to_vec() {
+                let line = format!("{command}{}", self.known.line_end);
+                if self.write(line.as_bytes(), deadline).await.is_err() {
+                    break;
+                }
+            }
+        }
+        // Whether the peer took note of it makes no difference any more.
+        let _ = deadline.bound(self.transport.shutdown()).await;
+    }
+}

@@ -1,0 +1,226 @@
+//! Pools of sessions.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::time::Instant;
+
+use crate::connection::BoxedSection;
+use crate::{
+    AsyncPool, Connection, ConnectionClass, Connector, Error, ErrorKind, PoolError, Reply, Result, Status, WorkerGuard,
+};
+
+use super::entry::{CONNECT_TIMEOUT, Link, Plan};
+use super::session::{GRACE, Session};
+
+/// How long a pool takes a refused login as the answer for all its workers: a wrong password tried by each of them, and
+/// again, would lock the account out.
+const REFUSAL_STANDS: Duration = Duration::from_secs(30);
+
+/// Opens the pool that `plan` asks for.
+pub(super) async fn open_pool<C: ConnectionClass>(plan: Arc<Plan>, size: usize) -> Result<Link> {
+    // A mistake in the target is told before anything is opened, and as itself.
+    plan.session::<C>()?;
+    let options = &plan.options;
+    let mut builder = AsyncPool::builder(Workers::<C>::new(plan.clone()))
+        .size(size)
+        .connect_timeout(options.connect_timeout.unwrap_or(CONNECT_TIMEOUT).saturating_add(2 * GRACE))
+        .close_timeout(plan.disconnect_timeout.saturating_sub(plan.disconnect_timeout / 10));
+    if let Some(limit) = options.pool_timeout {
+        builder = builder.timeout(limit);
+    }
+    if options.pool_reset.unwrap_or(true) {
+        builder = builder.reset(|worker: &mut Session<C>| Box::pin(async move { worker.reset().await }));
+    }
+    let pool = builder.start().await.map_err(|error| did_not_start(error, size).with_device(&plan.name))?;
+    Ok(Link { connection: Arc::new(pool.clone()), pool: Some(Arc::new(pool)) })
+}
+
+/// A pool that did not start, as an error of the kind that stopped it.
+fn did_not_start(error: PoolError, size: usize) -> Error {
+    let kind = match &error {
+        PoolError::Connect(failure) => failure.cause().and_then(|cause| cause.downcast_ref::<Error>()).map(Error::kind),
+        _ => None,
+    };
+    Error::new(kind.unwrap_or(ErrorKind::Pool), format!("a pool of {size} could not be connected")).with_source(error)
+}
+
+/// Opens sessions for a pool, each within the device's limits.
+struct Workers<C> {
+    plan: Arc<Plan>,
+    /// The last login that was refused, and when.
+    refused: Mutex<Option<(Instant, Error)>>,
+    class: PhantomData<fn() -> C>,
+}
+
+impl<C> Workers<C> {
+    fn new(plan: Arc<Plan>) -> Self {
+        Self { plan, refused: Mutex::new(None), class: PhantomData }
+    }
+
+    /// The refusal that still stands.
+    fn refusal(&self) -> Option<Error> {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.as_ref().filter(|(when, _)| when.elapsed() < REFUSAL_STANDS).map(|(_, error)| error.clone())
+    }
+}
+
+impl<C: ConnectionClass> Connector for Workers<C> {
+    type Connection = Session<C>;
+    type Error = Error;
+
+    async fn connect(&self) -> Result<Session<C>> {
+        if let Some(refusal) = self.refusal() {
+            return Err(refusal);
+        }
+        let session = self.plan.session::<C>()?;
+        let connected = session.connect().await;
+        if let Err(error) = &connected
+            && matches!(error.kind(), ErrorKind::Authentication | ErrorKind::HostKey | ErrorKind::Privilege)
+        {
+            *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), error.clone()));
+        }
+        connected.map(|()| session)
+    }
+
+    async fn disconnect(&self, worker: Session<C>) {
+        if let Err(error) = worker.disconnect().await {
+            tracing::debug!(%error, "a worker did not close cleanly");
+        }
+    }
+
+    fn is_broken(&self, worker: &Session<C>) -> bool {
+        !worker.is_connected()
+    }
+}
+
+/// A worker, as soon as it is this caller's turn.
+type Lending<'a> = Pin<Box<dyn Future<Output = Result<Arc<dyn Connection>>> + Send + 'a>>;
+
+/// A pool, whatever its class.
+pub(super) trait Lend: Send + Sync {
+    fn lend(&self) -> Lending<'_>;
+    fn status(&self) -> Status;
+    fn is_closed(&self) -> bool;
+    fn resize(&self, size: usize);
+}
+
+impl<C: ConnectionClass> Lend for AsyncPool<Session<C>> {
+    fn lend(&self) -> Lending<'_> {
+        Box::pin(async {
+            let worker: Arc<dyn Connection> = Arc::new(Worker(self.get().await?));
+            Ok(worker)
+        })
+    }
+
+    fn status(&self) -> Status {
+        self.status()
+    }
+
+    fn is_closed(&self) -> bool {
+        self.is_closed()
+    }
+
+    fn resize(&self, size: usize) {
+        self.resize(size);
+    }
+}
+
+/// The pool under an alias, whatever its class; from [`Device::pool`](crate::Device::pool).
+#[derive(Clone)]
+pub struct DevicePool {
+    pub(super) pool: Arc<dyn Lend>,
+    pub(super) name: String,
+    pub(super) max_sessions: Option<usize>,
+}
+
+impl DevicePool {
+    /// Takes a worker for several calls; it goes back when the last handle is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Pool`], with the [`PoolError`] as its source.
+    ///
+    /// # Cancel safety
+    ///
+    /// Only the turn in the line is lost.
+    pub async fn get(&self) -> Result<Arc<dyn Connection>> {
+        self.pool.lend().await.map_err(|error| error.with_device(&self.name))
+    }
+
+    /// One consistent snapshot. Never waits.
+    pub fn status(&self) -> Status {
+        self.pool.status()
+    }
+
+    /// Changes how many workers there may be; see [`AsyncPool::resize`].
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Config`] for more than the device's
+    /// [`max_sessions`](crate::DeviceBuilder::max_sessions).
+    pub fn resize(&self, size: usize) -> Result<()> {
+        match self.max_sessions {
+            Some(max) if size > max => {
+                let message = format!("a pool of {size} workers does not fit into max_sessions, which is {max}");
+                Err(Error::new(ErrorKind::Config, message).with_device(&self.name))
+            }
+            _ => {
+                self.pool.resize(size);
+                Ok(())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for DevicePool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DevicePool").field("name", &self.name).field("status", &self.status()).finish()
+    }
+}
+
+/// A worker on loan, as a connection.
+struct Worker<C: ConnectionClass>(WorkerGuard<Session<C>>);
+
+#[async_trait]
+impl<C: ConnectionClass> Connection for Worker<C> {
+    async fn connect(&self) -> Result<()> {
+        self.0.connect().await
+    }
+
+    async fn disconnect(&self) -> Result<()> {
+        self.0.disconnect().await
+    }
+
+    fn is_connected(&self) -> bool {
+        self.0.is_connected()
+    }
+
+    async fn send(&self, text: &str) -> Result<()> {
+        self.0.send(text).await
+    }
+
+    async fn receive(&self) -> Result<String> {
+        self.0.receive().await
+    }
+
+    async fn execute(&self, command: &str) -> Result<Reply> {
+        self.0.execute(command).await
+    }
+
+    async fn configure(&self, config: &str) -> Result<Reply> {
+        self.0.configure(config).await
+    }
+
+    async fn exclusively<'a>(&'a self, section: BoxedSection<'a>) -> Result<()> {
+        self.0.exclusively(section).await
+    }
+
+    async fn reset(&self) -> Result<()> {
+        self.0.reset().await
+    }
+}

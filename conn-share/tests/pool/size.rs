@@ -1,0 +1,112 @@
+//! Changing the size, and closing.
+
+use std::time::Duration;
+
+use conn_share::PoolError;
+
+use crate::lab::{Device, Mood, numbers, settle};
+
+#[tokio::test(start_paused = true)]
+async fn a_larger_pool_serves_those_who_wait() {
+    let device = Device::new();
+    let pool = device.pool().size(1).start().await.unwrap();
+    let held = pool.get().await.unwrap();
+    let waiter = tokio::spawn({
+        let pool = pool.clone();
+        async move { pool.get().await.map(|guard| guard.number) }
+    });
+    settle().await;
+    pool.resize(3);
+    assert_ne!(waiter.await.unwrap().unwrap(), held.number);
+    settle().await;
+    assert_eq!((pool.status().idle, pool.status().on_loan, device.open()), (2, 1, 3));
+    drop(held);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_smaller_pool_closes_idle_workers_now_and_loans_when_they_come_back() {
+    let device = Device::new();
+    let pool = device.pool().size(5).start().await.unwrap();
+    let held = [pool.get().await.unwrap(), pool.get().await.unwrap(), pool.get().await.unwrap()];
+    pool.resize(2);
+    settle().await;
+    assert_eq!(device.open(), 3);
+    let waiter = tokio::spawn({
+        let pool = pool.clone();
+        async move { pool.get().await.map(drop) }
+    });
+    settle().await;
+    let [one, two, three] = held;
+    drop(one);
+    settle().await;
+    assert_eq!((device.open(), waiter.is_finished()), (2, false), "the first that comes back is one too many");
+    drop(two);
+    waiter.await.unwrap().unwrap();
+    drop(three);
+    settle().await;
+    let status = pool.status();
+    assert_eq!((status.size, status.idle, device.open()), (2, 2, 2));
+    let _two = (pool.try_get().unwrap(), pool.try_get().unwrap());
+    assert!(pool.try_get().is_err());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_size_changes_under_load() {
+    let device = Device::new();
+    device.set(|moods| moods.connect = Mood::Yields);
+    let pool = device.pool().size(4).timeout(Duration::from_secs(30)).start().await.unwrap();
+    let tasks: Vec<_> = (0..8)
+        .map(|_| {
+            let pool = pool.clone();
+            tokio::spawn(async move {
+                for _ in 0..300 {
+                    let worker = pool.get().await.unwrap();
+                    tokio::task::yield_now().await;
+                    drop(worker);
+                }
+            })
+        })
+        .collect();
+    for size in [1, 7, 0, 3, 2, 9, 1, 1, 5, 4].repeat(30) {
+        pool.resize(size);
+        tokio::task::yield_now().await;
+    }
+    pool.resize(4);
+    for task in tasks {
+        task.await.unwrap();
+    }
+    let mut all = Vec::new();
+    for _ in 0..4 {
+        all.push(pool.get().await.unwrap());
+    }
+    assert!(matches!(pool.try_get(), Err(PoolError::NoneFree)));
+    assert!(device.most_open() <= 9);
+    let status = pool.status();
+    assert_eq!((status.size, status.on_loan, status.waiting), (4, 4, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn close_cuts_what_does_not_come_back_and_says_so() {
+    let device = Device::new();
+    let pool = device.pool().size(3).start().await.unwrap();
+    let held = pool.get().await.unwrap();
+    device.set(|moods| moods.connect = Mood::Waits);
+    pool.resize(4);
+    settle().await;
+    assert_eq!(pool.status().connecting, 1);
+    let drained = pool.close_timeout(Duration::from_secs(3)).await;
+    assert_eq!(drained.cut.len(), 1);
+    assert!(drained.cut[0].to_string().contains("size.rs:"), "{}", drained.cut[0]);
+    assert_eq!(device.open(), 1, "only the one that is still on loan");
+    assert_eq!(pool.status().on_loan, 0);
+    drop(held);
+    settle().await;
+    assert_eq!(device.open(), 0);
+    assert!(pool.close().await.is_clean());
+}
+
+#[tokio::test]
+async fn a_pool_of_nothing_is_refused() {
+    assert!(matches!(numbers(0).start().await, Err(PoolError::Config(_))));
+    assert!(matches!(numbers(1).connect_concurrency(0).start().await, Err(PoolError::Config(_))));
+}

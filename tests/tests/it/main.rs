@@ -1,0 +1,10 @@
+//! Whole-system tests: one file per behaviour.
+
+mod bad_input;
+mod example;
+mod five_sessions;
+mod one_line;
+mod servers;
+mod storm;
+mod tidy;
+mod ways;
