@@ -47,6 +47,8 @@ impl Session {
     }
 }
 
+type Call<'a> = Pin<Box<dyn Future<Output = Result<(), LockError>> + 'a>>;
+
 /// How far a dropped call had come, and whether it was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Reached {
@@ -60,7 +62,7 @@ fn drop_after<'a>(
     session: &'a Session,
     call: impl Future<Output = Result<(), LockError>> + 'a,
     reached: &'a Cell<usize>,
-    mut ahead: Option<Pin<Box<dyn Future<Output = Result<(), LockError>> + 'a>>>,
+    mut ahead: Option<Call<'a>>,
 ) -> Reached {
     let mut call = Box::pin(call);
     let woken = Arc::new(Woken::default());
@@ -138,7 +140,7 @@ fn nested_inside() {
 fn while_waiting_and_on_the_edge() {
     let all = drop_everywhere(|n| {
         let (session, reached, other) = (Session::default(), Cell::new(0), Cell::new(0));
-        let mut ahead: Pin<Box<dyn Future<Output = _>>> = Box::pin(session.call(&other));
+        let mut ahead: Call<'_> = Box::pin(session.call(&other));
         assert!(poll_once(ahead.as_mut()).is_pending());
         let result = drop_after(n, &session, session.call(&reached), &reached, Some(ahead));
         // The one ahead is dropped too, at the end: if it was inside, that is an interruption of its own.
