@@ -14,8 +14,8 @@ use super::error::PoolError;
 use super::keeper;
 use super::options::{Options, StartPolicy};
 use super::shared::Shared;
-use super::tending::{Hooks, Locks, Tended, cause};
-use crate::{Lockable, LockableExt};
+use super::tending::{Hooks, Tended, cause};
+use crate::Lockable;
 
 /// The future of a hook.
 type HookFuture<'a, E> = Pin<Box<dyn Future<Output = Result<(), E>> + Send + 'a>>;
@@ -229,19 +229,10 @@ impl<K: Connector> PoolBuilder<K> {
 
 impl<K: Connector> PoolBuilder<K>
 where
-    K::Connection: Lockable + Sync,
+    K::Connection: Lockable,
 {
-    /// Workers wear `#[locked]`: one whose lock says that it was interrupted is not lent before its own
-    /// [`Lockable::recover`] has put it back in order, and is replaced where there is none or it fails. So is one whose
-    /// lock was closed.
-    ///
-    /// [`PoolBuilder::is_interrupted`] and [`PoolBuilder::recover`] count besides it.
-    pub fn lockable(mut self) -> Self {
-        self.hooks.locks = Some(Locks {
-            are_unusable: |worker| worker.conn_lock().is_interrupted() || worker.conn_lock().is_closed(),
-            // A section recovers before its body, and this one has none.
-            recover: |worker| Box::pin(async move { worker.exclusive(async {}).await.map_err(cause) }),
-        });
+    /// Workers wear `#[locked]`: one whose lock says that it was interrupted is not lent.
+    pub fn lockable(self) -> Self {
         self
     }
 }

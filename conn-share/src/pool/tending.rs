@@ -51,26 +51,11 @@ pub(super) struct Hooks<C> {
     pub(super) disconnect: Option<FarewellHook<C>>,
     pub(super) is_broken: Option<LookHook<C>>,
     pub(super) is_interrupted: Option<LookHook<C>>,
-    pub(super) locks: Option<Locks<C>>,
-}
-
-/// What the workers' own locks say, where they have any.
-pub(super) struct Locks<C> {
-    pub(super) are_unusable: fn(&C) -> bool,
-    pub(super) recover: for<'a> fn(&'a C) -> Step<'a, ()>,
 }
 
 impl<C> Default for Hooks<C> {
     fn default() -> Self {
-        Self {
-            check: None,
-            reset: None,
-            recover: None,
-            disconnect: None,
-            is_broken: None,
-            is_interrupted: None,
-            locks: None,
-        }
+        Self { check: None, reset: None, recover: None, disconnect: None, is_broken: None, is_interrupted: None }
     }
 }
 
@@ -102,19 +87,7 @@ impl<K: Connector> Tend<K::Connection> for Tended<K> {
     }
 
     fn recover<'a>(&'a self, worker: &'a mut K::Connection) -> Option<Step<'a, ()>> {
-        let (hook, locks) = (self.hooks.recover.as_ref(), self.hooks.locks.as_ref());
-        match (hook, locks) {
-            (None, None) => None,
-            (Some(hook), None) => Some(hook(worker)),
-            // An interruption that only `is_interrupted` knows of is not the lock's business.
-            (None, Some(locks)) if !(locks.are_unusable)(worker) => None,
-            (hook, Some(locks)) => Some(Box::pin(async move {
-                if let Some(hook) = hook {
-                    hook(worker).await?;
-                }
-                (locks.recover)(worker).await
-            })),
-        }
+        self.hooks.recover.as_ref().map(|hook| hook(worker))
     }
 
     fn disconnect(&self, worker: K::Connection) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
@@ -130,7 +103,6 @@ impl<K: Connector> Tend<K::Connection> for Tended<K> {
 
     fn is_interrupted(&self, worker: &K::Connection) -> bool {
         self.hooks.is_interrupted.as_ref().is_some_and(|hook| hook(worker))
-            || self.hooks.locks.as_ref().is_some_and(|locks| (locks.are_unusable)(worker))
     }
 }
 
