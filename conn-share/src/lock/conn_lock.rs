@@ -29,14 +29,14 @@ impl<S> ConnLock<S> {
     /// `#[locked(timeout = ..)]` goes before it. Needs a runtime with its timer enabled.
     #[must_use]
     pub fn with_timeout(self, limit: Duration) -> Self {
-        self.core.set_timeout(limit);
+        self.core.limits.set_timeout(limit);
         self
     }
 
     /// Sets how long a wait may last before one `tracing` warning says who waits for whom; default: 10 s.
     #[must_use]
     pub fn with_slow_wait(self, threshold: Duration) -> Self {
-        self.core.set_slow_wait(threshold);
+        self.core.limits.set_slow_wait(threshold);
         self
     }
 

@@ -17,15 +17,18 @@
 
 use std::panic::Location;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, Ordering, fence};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
 use super::graph;
+use super::limits::Limits;
+use super::loan::Loan;
 use super::queue::{Granted, Place, Queue, Seen, Ticket};
 use super::raw::{Gate, StaticSlot};
 use super::site::Site;
+use super::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, MutexGuard, fence};
 use super::watchdog;
 
 /// Bits of `attention`; 0 means that the free path is open.
@@ -38,16 +41,6 @@ const SIBLINGS: u32 = 1 << 30;
 const ORPHANS: u32 = 1 << 31;
 const DEPTH: u32 = SIBLINGS - 1;
 
-/// A wait longer than this is reported, unless the lock says otherwise. Long enough for a slow `show tech`, short
-/// enough that somebody who watches a hanging script sees why.
-const SLOW_WAIT: Duration = Duration::from_secs(10);
-
-/// Values of `guard`.
-const FREE: u8 = 0;
-const LENT: u8 = 1;
-/// The state guard has outlived all sections: its drop ends the holding.
-const LENT_LAST: u8 = 2;
-
 /// The lock without its state.
 pub(crate) struct Core {
     gate: Gate,
@@ -55,9 +48,7 @@ pub(crate) struct Core {
     attention: AtomicU32,
     /// The ticket of the waiter that the lock was handed to, until it comes for it; 0 for none.
     granted: AtomicU64,
-    guard: AtomicU8,
-    /// Where the state guard was taken.
-    lent_at: StaticSlot<Location<'static>>,
+    loan: Loan,
     /// Counts holdings, so that a waiter can tell whether it is still the same one.
     holding: AtomicU64,
     /// Counts polls of the sections, so that the watchdog can tell one that nobody polls.
@@ -69,9 +60,7 @@ pub(crate) struct Core {
     queue: Mutex<Queue>,
     /// Whether the watchdog has the lock on its list.
     pub(crate) watched: AtomicBool,
-    /// In nanoseconds; `u64::MAX` for none.
-    timeout: AtomicU64,
-    slow_wait: AtomicU64,
+    pub(crate) limits: Limits,
 }
 
 /// How an attempt to go in, or to queue for it, ended.
@@ -96,36 +85,15 @@ impl Core {
             top: AtomicU32::new(0),
             attention: AtomicU32::new(0),
             granted: AtomicU64::new(0),
-            guard: AtomicU8::new(FREE),
-            lent_at: StaticSlot::empty(),
+            loan: Loan::new(),
             holding: AtomicU64::new(0),
             polls: AtomicU32::new(0),
             holder: StaticSlot::empty(),
             nested: StaticSlot::empty(),
-            queue: Mutex::default(),
+            queue: Mutex::new(Queue::default()),
             watched: AtomicBool::new(false),
-            timeout: AtomicU64::new(u64::MAX),
-            slow_wait: AtomicU64::new(nanos(SLOW_WAIT)),
+            limits: Limits::new(),
         }
-    }
-
-    pub(crate) fn timeout(&self) -> Option<Duration> {
-        match self.timeout.load(Ordering::Relaxed) {
-            u64::MAX => None,
-            nanos => Some(Duration::from_nanos(nanos)),
-        }
-    }
-
-    pub(crate) fn set_timeout(&self, limit: Duration) {
-        self.timeout.store(nanos(limit), Ordering::Relaxed);
-    }
-
-    pub(crate) fn slow_wait(&self) -> Duration {
-        Duration::from_nanos(self.slow_wait.load(Ordering::Relaxed))
-    }
-
-    pub(crate) fn set_slow_wait(&self, threshold: Duration) {
-        self.slow_wait.store(nanos(threshold), Ordering::Relaxed);
     }
 
     /// The key in the table of waits.
@@ -175,7 +143,7 @@ impl Core {
 
     /// The outermost section's method, if somebody is in.
     pub(crate) fn holder(&self) -> Option<&'static Site> {
-        if self.depth() == 0 && self.guard.load(Ordering::Acquire) == FREE {
+        if self.depth() == 0 && !self.loan.is_out() {
             return None;
         }
         self.holder.load()
@@ -441,9 +409,7 @@ impl Core {
     /// All sections have ended: the lock goes to the next in line, or becomes free.
     #[inline(always)]
     fn release(&self) {
-        if self.guard.load(Ordering::Acquire) != FREE
-            && self.guard.compare_exchange(LENT, LENT_LAST, Ordering::AcqRel, Ordering::Acquire).is_ok()
-        {
+        if self.loan.outlives_sections() {
             return; // the state guard's drop goes on from here
         }
         self.pass_on();
@@ -500,19 +466,13 @@ impl Core {
         if self.depth() != depth {
             return Err(Lent::Deeper(self.nested.load()));
         }
-        if self.guard.load(Ordering::Acquire) != FREE {
-            return Err(Lent::At(self.lent_at.load()));
-        }
-        // Only the innermost section gets here, so nobody lends at the same time.
-        self.lent_at.store(place);
-        self.guard.store(LENT, Ordering::Relaxed);
-        Ok(())
+        self.loan.lend(place).map_err(Lent::At)
     }
 
     /// The state guard is dropped.
     #[inline(always)]
     pub(crate) fn unlend(&self) {
-        if self.guard.swap(FREE, Ordering::AcqRel) == LENT_LAST {
+        if self.loan.give_back() {
             self.pass_on();
         }
     }
@@ -527,8 +487,4 @@ impl Drop for Core {
 /// The bits of `top` that say what is in the queue.
 fn flags(queue: &Queue) -> u32 {
     (if queue.has_siblings() { SIBLINGS } else { 0 }) | (if queue.has_orphans() { ORPHANS } else { 0 })
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }

@@ -52,6 +52,17 @@ pub trait LockableExt: Lockable {
 
 impl<L: Lockable + ?Sized> LockableExt for L {}
 
+/// Recovers an interrupted instance now, as its next section would: by entering one that does nothing.
+#[track_caller]
+pub(crate) fn recover_now<L>(instance: &L) -> impl Future<Output = Result<(), LockError>> + Send
+where
+    L: Lockable + Sync,
+    L::State: Send,
+{
+    let site = Site::of_section(Location::caller());
+    Locked::new(Section::new(instance, site), Err, Succeed(std::future::ready(())))
+}
+
 /// Why `recover` failed.
 #[derive(Debug)]
 #[non_exhaustive]

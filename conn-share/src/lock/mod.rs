@@ -4,6 +4,10 @@ mod conn_lock;
 mod core;
 mod error;
 mod graph;
+#[cfg(all(test, shuttle))]
+mod interleavings;
+mod limits;
+mod loan;
 mod lockable;
 mod locking;
 mod queue;
@@ -11,10 +15,12 @@ mod raw;
 mod returns;
 mod section;
 mod site;
+mod sync;
 mod watchdog;
 
 pub use conn_lock::{ConnLock, StateError, StateGuard};
 pub use error::{Deadlock, Holder, LockError, LockTimeout};
+pub(crate) use lockable::recover_now;
 pub use lockable::{Lockable, LockableExt, RecoverError};
 
 /// What the macros' expansions name. Not part of the public API.

@@ -12,12 +12,15 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::task::{Context, Poll, ready};
 
-use tokio::sync::{Mutex, MutexGuard};
 use tokio::task;
 
 use super::core::Core;
 use super::section::Section;
 use super::site::Site;
+#[cfg(all(test, shuttle))]
+use super::sync::CellKey as _;
+use super::sync::gate::{Mutex, MutexGuard};
+use super::sync::thread_local;
 use super::{LockError, Lockable};
 
 /// One section of the call chain that is being polled on this thread right now.

@@ -202,7 +202,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
     /// Still waiting: keeps the limit and the place in the table of waits up to date.
     fn stay(&mut self, cx: &mut Context<'_>, deeper_than: u32) -> Admission {
         let core = self.core();
-        if let Some(limit) = self.site.limit(core.timeout()) {
+        if let Some(limit) = self.site.limit(core.limits.timeout()) {
             let wait = self.wait.get_or_insert_default();
             let (timer, began) = wait.timer.get_or_insert_with(|| (Box::pin(sleep(limit)), core.holding()));
             ready!(timer.as_mut().poll(cx));

@@ -16,6 +16,7 @@ use super::options::{Options, StartPolicy};
 use super::shared::Shared;
 use super::tending::{Hooks, Tended, cause};
 use crate::Lockable;
+use crate::lock::recover_now;
 
 /// The future of a hook.
 type HookFuture<'a, E> = Pin<Box<dyn Future<Output = Result<(), E>> + Send + 'a>>;
@@ -229,11 +230,14 @@ impl<K: Connector> PoolBuilder<K> {
 
 impl<K: Connector> PoolBuilder<K>
 where
-    K::Connection: Lockable,
+    K::Connection: Lockable + Sync,
+    <K::Connection as Lockable>::State: Send,
 {
-    /// Workers wear `#[locked]`: one whose lock says that it was interrupted is not lent.
+    /// Workers wear `#[locked]`: one whose call was cut off half-way is recovered by its own
+    /// [`recover`](Lockable::recover) before the next request sees it, and replaced where that fails or there is none.
     pub fn lockable(self) -> Self {
-        self
+        self.is_interrupted(|worker| worker.conn_lock().is_interrupted())
+            .recover(|worker| Box::pin(recover_now(&*worker)))
     }
 }
 

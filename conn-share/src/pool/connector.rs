@@ -71,6 +71,7 @@ pub trait Connector: Send + Sync + 'static {
     /// neither wait nor talk to the network.
     fn is_broken(&self, worker: &Self::Connection) -> bool {
         let _ = worker;
+        PROVIDED.set(true);
         false
     }
 }
@@ -103,6 +104,13 @@ impl<E> Provided<E> {
         PROVIDED.set(true);
         ready(Ok(()))
     }
+}
+
+/// Asks a hook that only looks, and says whether it is the provided one.
+pub(super) fn observe_look(look: impl FnOnce() -> bool) -> (bool, bool) {
+    PROVIDED.set(false);
+    let bad = look();
+    (bad, PROVIDED.replace(false) && !bad)
 }
 
 /// Makes the future of a hook, and says whether it is the provided one. A connector that wraps another's provided hook

@@ -3,6 +3,7 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -15,6 +16,8 @@ type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 /// All jobs of a pool.
 pub(super) struct Jobs<C: Send + 'static> {
     bench: Mutex<Bench<C>>,
+    /// How many there are: most of the time none, which is worth knowing without the mutex.
+    count: AtomicUsize,
 }
 
 struct Bench<C: Send + 'static> {
@@ -38,7 +41,7 @@ enum Stage {
 
 impl<C: Send + 'static> Jobs<C> {
     pub(super) fn new() -> Self {
-        Self { bench: Mutex::new(Bench { runnable: VecDeque::new(), all: Vec::new() }) }
+        Self { bench: Mutex::new(Bench { runnable: VecDeque::new(), all: Vec::new() }), count: AtomicUsize::new(0) }
     }
 
     /// Adds a job, to be polled by the caller's next [`Jobs::poll_some`].
@@ -48,19 +51,30 @@ impl<C: Send + 'static> Jobs<C> {
         let mut bench = self.bench();
         bench.all.push(job.clone());
         bench.runnable.push_back(job);
+        self.count.store(bench.all.len(), Ordering::SeqCst);
     }
 
     /// Polls the jobs that can go on. `true`: some are left over, since there seems to be no end of them.
     pub(super) fn poll_some(&self) -> bool {
+        if self.is_empty() {
+            return false;
+        }
         /// So many polls, then others have their turn on this thread.
         const BUDGET: usize = 64;
         for _ in 0..BUDGET {
             let Some(job) = self.bench().runnable.pop_front() else { return false };
             if job.poll() {
-                self.bench().all.retain(|other| !Arc::ptr_eq(other, &job));
+                let mut bench = self.bench();
+                bench.all.retain(|other| !Arc::ptr_eq(other, &job));
+                self.count.store(bench.all.len(), Ordering::SeqCst);
             }
         }
         self.has_runnable()
+    }
+
+    /// Whether no job is under way.
+    pub(super) fn is_empty(&self) -> bool {
+        self.count.load(Ordering::SeqCst) == 0
     }
 
     /// Whether a job can go on.
@@ -79,6 +93,7 @@ impl<C: Send + 'static> Jobs<C> {
             }
             stays
         });
+        self.count.store(bench.all.len(), Ordering::SeqCst);
         drop(bench);
         for job in aborted {
             // One that is being polled at this moment goes on there and is carried on by its own wakes.
@@ -89,7 +104,9 @@ impl<C: Send + 'static> Jobs<C> {
                 drop(parked);
             } else if let Stage::Polled { .. } = &*stage {
                 drop(stage);
-                self.bench().all.push(job);
+                let mut bench = self.bench();
+                bench.all.push(job);
+                self.count.store(bench.all.len(), Ordering::SeqCst);
             }
         }
     }

@@ -50,8 +50,12 @@ impl Line {
     pub(super) fn join(&mut self, ticket: u64, deadline: Option<Instant>) {
         let place = Place { ticket, at_front: false, deadline, waker: None, gone: false };
         // A ticket was mostly taken a moment ago, so the place is at the end.
-        let at = self.places.partition_point(|other| other.ticket < ticket);
-        self.places.insert(at, place);
+        if self.places.back().is_none_or(|last| last.ticket < ticket) {
+            self.places.push_back(place);
+        } else {
+            let at = self.places.partition_point(|other| other.ticket < ticket);
+            self.places.insert(at, place);
+        }
         self.live += 1;
     }
 

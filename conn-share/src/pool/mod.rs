@@ -21,6 +21,8 @@ mod options;
 mod request;
 mod shared;
 mod slots;
+#[cfg(test)]
+mod slots_model;
 mod status;
 mod tending;
 mod work;

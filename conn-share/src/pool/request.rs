@@ -2,7 +2,8 @@
 
 use std::panic::Location;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -52,10 +53,8 @@ pub(super) fn try_take<C: Send + 'static>(
             shared.call_keeper();
             return Err(PoolError::NoneFree);
         }
-        let Some(candidate) = request.lend(&mut books) else { return Err(PoolError::NoneFree) };
-        drop(books);
-        if let Some(worker) = candidate.examine(request.started, request.now) {
-            return Ok(request.succeed(worker));
+        if let Some(guard) = request.lend(books) {
+            return Ok(guard);
         }
     }
 }
@@ -68,6 +67,8 @@ struct Request<'a, C: Send + 'static> {
     started: Instant,
     /// The clock as it was last read.
     now: Instant,
+    limit: Option<Duration>,
+    /// From `limit`, once it waits.
     deadline: Option<Instant>,
     /// 0: none yet.
     ticket: u64,
@@ -86,7 +87,8 @@ impl<'a, C: Send + 'static> Request<'a, C> {
             task: task::try_id(),
             started: now,
             now,
-            deadline: limit.and_then(|limit| now.checked_add(limit)),
+            limit,
+            deadline: None,
             ticket: 0,
             in_line: false,
             has_permit: false,
@@ -101,73 +103,68 @@ impl<'a, C: Send + 'static> Request<'a, C> {
     ) -> Poll<Result<WorkerGuard<C>, PoolError>> {
         if self.ticket == 0 {
             if let Some(result) = self.arrive(acquire.as_mut(), cx) {
-                return Poll::Ready(result);
+                return result;
             }
         } else {
             self.now = Instant::now();
-        }
-        if !self.has_permit {
-            match acquire.poll(cx) {
-                Poll::Ready(Ok(permit)) => {
-                    permit.forget();
-                    self.has_permit = true;
+            if !self.has_permit {
+                match acquire.poll(cx) {
+                    Poll::Ready(Ok(permit)) => self.keep(permit),
+                    Poll::Ready(Err(_)) => return Poll::Ready(Err(PoolError::Closed)),
+                    Poll::Pending => return self.wait(self.shared.books(), cx),
                 }
-                Poll::Ready(Err(_)) => return Poll::Ready(Err(PoolError::Closed)),
-                Poll::Pending => return self.wait(cx, false),
             }
         }
         self.poll_at_front(cx)
     }
 
-    /// The first step, all under one lock: the line and the semaphore's queue must have the same order.
+    /// The first step, all under one lock: the line and the semaphore's queue must have the same order. `None`: the
+    /// permit is there, a worker is not.
     fn arrive(
         &mut self,
         acquire: Pin<&mut impl Future<Output = Permit<'a>>>,
         cx: &mut Context<'_>,
-    ) -> Option<Result<WorkerGuard<C>, PoolError>> {
+    ) -> Option<Poll<Result<WorkerGuard<C>, PoolError>>> {
         let mut books = self.shared.books();
         if books.closed {
-            return Some(Err(PoolError::Closed));
+            return Some(Poll::Ready(Err(PoolError::Closed)));
         }
         self.ticket = books.line.ticket();
         self.try_permit();
-        if self.has_permit
-            && books.slots.tally().idle > books.line.len()
-            && let Some(candidate) = self.lend(&mut books)
-        {
-            drop(books);
-            if let Some(worker) = candidate.examine(self.started, self.now) {
-                return Some(Ok(self.succeed(worker)));
+        if self.has_permit {
+            if books.slots.tally().idle > books.line.len()
+                && let Some(guard) = self.lend(books)
+            {
+                return Some(Poll::Ready(Ok(guard)));
             }
-            books = self.shared.books();
+            return None;
         }
         self.join(&mut books);
-        if !self.has_permit {
-            match acquire.poll(cx) {
-                Poll::Ready(Ok(permit)) => {
-                    permit.forget();
-                    self.has_permit = true;
-                }
-                Poll::Ready(Err(_)) => {
+        match acquire.poll(cx) {
+            Poll::Ready(Ok(permit)) => {
+                self.keep(permit);
+                None
+            }
+            Poll::Ready(Err(_)) => Some(Poll::Ready(Err(PoolError::Closed))),
+            Poll::Pending => {
+                if books.all_held_by(self.task) {
                     drop(books);
-                    return Some(Err(PoolError::Closed));
+                    tracing::warn!(place = %self.place, "a task that holds every worker asks for another");
+                    books = self.shared.books();
                 }
-                Poll::Pending => {
-                    let held_by_itself = books.all_held_by(self.task);
-                    drop(books);
-                    if held_by_itself {
-                        tracing::warn!(place = %self.place, "a task that holds every worker asks for another");
-                    }
-                }
+                Some(self.wait(books, cx))
             }
         }
-        None
+    }
+
+    fn keep(&mut self, permit: SemaphorePermit<'a>) {
+        permit.forget();
+        self.has_permit = true;
     }
 
     fn try_permit(&mut self) {
         if let Ok(permit) = self.shared.gate.try_acquire() {
-            permit.forget();
-            self.has_permit = true;
+            self.keep(permit);
         }
     }
 
@@ -181,12 +178,9 @@ impl<'a, C: Send + 'static> Request<'a, C> {
             }
             self.join(&mut books);
             let idle = books.slots.tally().idle;
-            if books.line.is_due(self.ticket, idle)
-                && let Some(candidate) = self.lend(&mut books)
-            {
-                drop(books);
-                if let Some(worker) = candidate.examine(self.started, self.now) {
-                    return Poll::Ready(Ok(self.succeed(worker)));
+            if idle > 0 && books.line.is_due(self.ticket, idle) {
+                if let Some(guard) = self.lend(books) {
+                    return Poll::Ready(Ok(guard));
                 }
                 driven = false;
                 continue;
@@ -194,11 +188,9 @@ impl<'a, C: Send + 'static> Request<'a, C> {
             books.line.advance(self.ticket);
             if driven {
                 if let Some(failure) = books.verdict(self.now, &self.shared.options) {
-                    drop(books);
                     return Poll::Ready(Err(PoolError::Connect(failure)));
                 }
-                drop(books);
-                return self.wait(cx, true);
+                return self.wait(books, cx);
             }
             // Before anything is looked at again, so that no change is missed.
             let former = books.line.register(self.ticket, cx.waker());
@@ -211,53 +203,61 @@ impl<'a, C: Send + 'static> Request<'a, C> {
     }
 
     /// Nothing to be had: until the deadline.
-    fn wait(&mut self, cx: &mut Context<'_>, registered: bool) -> Poll<Result<WorkerGuard<C>, PoolError>> {
+    fn wait(
+        &mut self,
+        mut books: MutexGuard<'a, Books<C>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<WorkerGuard<C>, PoolError>> {
         let Some(deadline) = self.deadline else { return Poll::Pending };
         if self.now >= deadline {
-            return Poll::Ready(Err(self.timed_out()));
+            return Poll::Ready(Err(self.timed_out(&mut books)));
         }
-        if let Some(timer) = &mut self.own_timer {
-            ready!(timer.as_mut().poll(cx));
-            return Poll::Ready(Err(self.timed_out()));
+        if self.own_timer.is_some() {
+            drop(books);
+            return self.wait_alone(deadline, cx);
         }
+        let former = books.line.register(self.ticket, cx.waker());
         let here = current_runtime();
-        let mut books = self.shared.books();
-        let former = if registered { None } else { books.line.register(self.ticket, cx.waker()) };
-        let (set, own) = match (books.armed_for, here) {
-            (Some((at, home)), Some(here)) if home == here && at <= deadline => (false, false),
+        let set = match (books.armed_for, here) {
+            (Some((at, home)), Some(here)) if home == here && at <= deadline => false,
             (Some((_, home)), Some(here)) if home == here => {
                 books.armed_for = Some((deadline, here));
-                (true, false)
+                true
             }
             (None, Some(here)) => {
                 let earliest = books.line.earliest_deadline().map_or(deadline, |at| at.min(deadline));
                 books.armed_for = Some((earliest, here));
-                (true, false)
+                true
             }
-            _ => (false, true),
+            _ => {
+                drop(books);
+                drop(former);
+                return self.wait_alone(deadline, cx);
+            }
         };
         drop(books);
         drop(former);
         if set {
             self.shared.alarm.set(self.shared);
         }
-        if own {
-            let timer = self.own_timer.insert(Box::pin(sleep_until(deadline)));
-            ready!(timer.as_mut().poll(cx));
-            return Poll::Ready(Err(self.timed_out()));
-        }
         Poll::Pending
     }
 
-    fn timed_out(&mut self) -> PoolError {
-        let now = Instant::now();
-        let mut books = self.shared.books();
+    /// With a timer of its own.
+    fn wait_alone(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<Result<WorkerGuard<C>, PoolError>> {
+        let timer = self.own_timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+        ready!(timer.as_mut().poll(cx));
+        self.now = Instant::now();
+        Poll::Ready(Err(self.timed_out(&mut self.shared.books())))
+    }
+
+    fn timed_out(&self, books: &mut Books<C>) -> PoolError {
         books.counters.timeouts += 1;
         let phase = if self.has_permit { books.phase() } else { PoolPhase::Waiting };
         let detail = TimeoutDetail {
             phase,
-            waited: now.saturating_duration_since(self.started),
-            holders: books.holders(now),
+            waited: self.now.saturating_duration_since(self.started),
+            holders: books.holders(self.now),
             all_mine: books.all_held_by(self.task),
             cause: books.health.cause(),
         };
@@ -266,6 +266,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
 
     fn join(&mut self, books: &mut Books<C>) {
         if !self.in_line {
+            self.deadline = self.limit.and_then(|limit| self.started.checked_add(limit));
             books.line.join(self.ticket, self.deadline);
             self.in_line = true;
         }
@@ -274,35 +275,52 @@ impl<'a, C: Send + 'static> Request<'a, C> {
         }
     }
 
-    fn lend(&mut self, books: &mut Books<C>) -> Option<Candidate<'a, C>> {
+    /// Takes an idle worker and makes it the guard's, together with the permit. `None`: it was not fit, and is set aside.
+    fn lend(&mut self, mut books: MutexGuard<'a, Books<C>>) -> Option<WorkerGuard<C>> {
         let (at, worker) = books.slots.lend(self.place, self.task, self.now)?;
-        Some(Candidate { shared: self.shared, at, worker: Some(worker) })
-    }
-
-    /// The permit is the guard's now.
-    fn succeed(&mut self, (at, worker): (usize, Box<Worker<C>>)) -> WorkerGuard<C> {
+        if let Some(remedy) = self.shared.overdue(&worker, self.started, self.now) {
+            self.reject(books, at, worker, remedy);
+            return None;
+        }
+        if self.shared.looks.load(Ordering::Relaxed) {
+            // The place in the line is kept until it is certain that this worker will do.
+            drop(books);
+            let remedy = self.shared.look_at(&worker.connection);
+            books = self.shared.books();
+            if let Some(remedy) = remedy {
+                self.reject(books, at, worker, remedy);
+                return None;
+            }
+        }
+        books.counters.lent += 1;
         self.has_permit = false;
         let guard = WorkerGuard::new(self.shared.clone(), at, worker);
-        self.leave();
-        guard
+        self.leave(books);
+        Some(guard)
     }
 
-    fn leave(&mut self) {
+    fn reject(&self, mut books: MutexGuard<'a, Books<C>>, at: usize, worker: Box<Worker<C>>, remedy: Remedy) {
+        let cut = books.slots.take_back(at, worker, Some(remedy)).err();
+        let wakers = books.drivers();
+        drop(books);
+        wake(wakers);
+        drop(cut);
+    }
+
+    fn leave(&mut self, mut books: MutexGuard<'a, Books<C>>) {
         if !std::mem::take(&mut self.in_line) {
             return;
         }
-        let mut books = self.shared.books();
         let former = books.line.leave(self.ticket);
         let due = books.line.due(books.slots.tally().idle);
         // The alarm has rung, and this one may have been the one to set it again.
         let successor =
             if self.deadline.is_some() && books.armed_for.is_none() { books.line.first_timed() } else { None };
-        let alone = !books.has_driver();
         drop(books);
         drop(former);
         wake(due);
         wake(successor);
-        if alone || self.shared.jobs.has_runnable() {
+        if !self.shared.jobs.is_empty() {
             self.shared.driver_left();
         }
     }
@@ -310,38 +328,11 @@ impl<'a, C: Send + 'static> Request<'a, C> {
 
 impl<C: Send + 'static> Drop for Request<'_, C> {
     fn drop(&mut self) {
-        self.leave();
+        if self.in_line {
+            self.leave(self.shared.books());
+        }
         if self.has_permit && self.shared.books().settle_permit() {
             self.shared.gate.add_permits(1);
         }
-    }
-}
-
-/// A worker that was taken to be lent, and may turn out not to be fit for it.
-struct Candidate<'a, C: Send + 'static> {
-    shared: &'a Arc<Shared<C>>,
-    at: usize,
-    worker: Option<Box<Worker<C>>>,
-}
-
-impl<C: Send + 'static> Candidate<'_, C> {
-    fn examine(mut self, arrived: Instant, now: Instant) -> Option<(usize, Box<Worker<C>>)> {
-        let worker = self.worker.take()?;
-        match self.shared.examine(&worker, arrived, now) {
-            None => Some((self.at, worker)),
-            Some(remedy) => {
-                self.reject(worker, remedy);
-                None
-            }
-        }
-    }
-
-    fn reject(&self, worker: Box<Worker<C>>, remedy: Remedy) {
-        let mut books = self.shared.books();
-        let cut = books.slots.take_back(self.at, worker, Some(remedy)).err();
-        let wakers = books.drivers();
-        drop(books);
-        wake(wakers);
-        drop(cut);
     }
 }

@@ -26,9 +26,10 @@ pub(super) struct Shared<C: Send + 'static> {
     pub(super) alarm: Alarm,
     pub(super) tend: Arc<dyn Tend<C>>,
     pub(super) options: Arc<Options>,
-    /// There is a reset, and a check, as far as is known.
+    /// There is a reset, a check, a hook that looks at workers, as far as is known.
     resets: AtomicBool,
     checks: AtomicBool,
+    pub(super) looks: AtomicBool,
     chance: chance::Chance,
     own: Weak<Shared<C>>,
 }
@@ -44,6 +45,7 @@ impl<C: Send + 'static> Shared<C> {
             options: Arc::new(options),
             resets: AtomicBool::new(true),
             checks: AtomicBool::new(true),
+            looks: AtomicBool::new(true),
             chance: chance::Chance::new(),
             own: own.clone(),
         })
@@ -55,14 +57,10 @@ impl<C: Send + 'static> Shared<C> {
 
     // ---- the life of a worker on loan
 
-    /// What keeps an idle worker from being lent to a request that came at `arrived`; asked outside any lock, since the
-    /// hooks are foreign code.
-    pub(super) fn examine(&self, worker: &Worker<C>, arrived: Instant, now: Instant) -> Option<Remedy> {
-        if let Some(remedy) = self.look_at(&worker.connection) {
-            return Some(remedy);
-        }
+    /// What keeps an idle worker from being lent to a request that came at `arrived`: the part that is plain arithmetic.
+    pub(super) fn overdue(&self, worker: &Worker<C>, arrived: Instant, now: Instant) -> Option<Remedy> {
         // Made ready while the request waited: to do it again would never end where a limit is short.
-        if worker.fresh && worker.proven >= arrived {
+        if !self.keeps_time(worker) || (worker.fresh && worker.proven >= arrived) {
             return None;
         }
         let rested = now.saturating_duration_since(worker.proven);
@@ -73,6 +71,11 @@ impl<C: Send + 'static> Shared<C> {
             return Some(Remedy::Tend(Needs { check: true, ..Needs::default() }));
         }
         None
+    }
+
+    /// Whether anybody will ask when a worker came back.
+    pub(super) fn keeps_time(&self, worker: &Worker<C>) -> bool {
+        worker.expires.is_some() || self.options.idle_limit.is_some() || self.checks.load(Ordering::Relaxed)
     }
 
     /// What a worker needs that comes back from a loan.
@@ -90,7 +93,11 @@ impl<C: Send + 'static> Shared<C> {
         }
     }
 
-    fn look_at(&self, connection: &C) -> Option<Remedy> {
+    /// What the hooks that look at a worker say; outside any lock, since they are foreign code.
+    pub(super) fn look_at(&self, connection: &C) -> Option<Remedy> {
+        if !self.looks.load(Ordering::Relaxed) {
+            return None;
+        }
         if looks_bad(|| self.tend.is_broken(connection)) {
             return Some(Remedy::Close { heal: self.options.heals() });
         }
@@ -109,8 +116,7 @@ impl<C: Send + 'static> Shared<C> {
         let due = books.line.due(books.slots.tally().idle);
         // Read after the move: a surplus worker is to be closed although nothing is wrong with it.
         let tally = books.slots.tally();
-        let work = tally.to_close + tally.to_tend > 0;
-        let drivers = if work { books.drivers() } else { Vec::new() };
+        let drivers = if tally.to_close + tally.to_tend > 0 { books.drivers() } else { Vec::new() };
         let permit = books.settle_permit();
         drop(books);
         if permit {
@@ -217,6 +223,9 @@ impl<C: Send + 'static> Shared<C> {
         }
         if self.checks.load(Ordering::Relaxed) && self.tend.check(connection).is_none() {
             self.checks.store(false, Ordering::Relaxed);
+        }
+        if self.looks.load(Ordering::Relaxed) && !self.tend.looks(connection) {
+            self.looks.store(false, Ordering::Relaxed);
         }
     }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::connector::{Connector, observe};
+use super::connector::{Connector, observe, observe_look};
 use super::error::Cause;
 
 /// One step of a job.
@@ -41,6 +41,9 @@ pub(super) trait Tend<C>: Send + Sync {
     fn is_broken(&self, worker: &C) -> bool;
 
     fn is_interrupted(&self, worker: &C) -> bool;
+
+    /// Whether the two before can ever say yes.
+    fn looks(&self, worker: &C) -> bool;
 }
 
 /// The hooks given to the builder; each takes precedence over the connector's.
@@ -103,6 +106,11 @@ impl<K: Connector> Tend<K::Connection> for Tended<K> {
 
     fn is_interrupted(&self, worker: &K::Connection) -> bool {
         self.hooks.is_interrupted.as_ref().is_some_and(|hook| hook(worker))
+    }
+
+    fn looks(&self, worker: &K::Connection) -> bool {
+        let provided = observe_look(|| self.connector.is_broken(worker)).1;
+        !provided || self.hooks.is_broken.is_some() || self.hooks.is_interrupted.is_some()
     }
 }
 

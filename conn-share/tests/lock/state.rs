@@ -249,6 +249,7 @@ async fn destructors_of_the_body_still_have_the_state() {
 /// Asks the compiler, without needing it to be true.
 macro_rules! is {
     ($type:ty: $bound:path) => {{
+        #[allow(dead_code)]
         trait No {
             const ANSWER: bool = false;
         }

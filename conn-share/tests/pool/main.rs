@@ -8,7 +8,11 @@ mod connection;
 mod faults;
 mod fifo;
 mod lend;
+#[cfg(feature = "macros")]
+mod lockable;
 mod outage;
+mod reports;
 mod runtimes;
 mod size;
 mod storm;
+mod warm;

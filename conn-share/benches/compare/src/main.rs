@@ -1,1 +1,214 @@
-fn main() {}
+//! Compares `AsyncPool` with other pools, all with managers that do nothing. Every round measures every pool in turn,
+//! so that whatever else the machine does hits all alike; printed are the medians of the rounds and of the ratios.
+//!
+//! `cargo run --release` in this folder; `-- quick` for a few rounds.
+
+use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+mod pools;
+
+use pools::{Bb8, ConnShare, Deadpool, FastPool, Mobc, Pool};
+
+fn main() {
+    if std::env::args().any(|arg| arg == "profile") {
+        // Ours alone, for a profiler.
+        runtime(1).block_on(async { println!("{:.1} ns", get_and_drop(&ConnShare::new(5).await, 20_000_000).await) });
+        return;
+    }
+    let rounds = if std::env::args().any(|arg| arg == "quick") { 5 } else { 31 };
+    uncontended(5, rounds * 10);
+    uncontended(5000, rounds * 10);
+    if std::env::args().any(|arg| arg == "alone") {
+        return;
+    }
+    for tasks in [64, 1024] {
+        for threads in [1, 2] {
+            contended(tasks, threads, rounds.min(11));
+        }
+    }
+    handover();
+    fifty_jobs();
+}
+
+fn runtime(threads: usize) -> tokio::runtime::Runtime {
+    let mut builder = match threads {
+        1 => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    if threads > 1 {
+        builder.worker_threads(threads);
+    }
+    builder.enable_all().build().expect("a runtime")
+}
+
+/// One pool's times, one for each round.
+struct Row {
+    name: &'static str,
+    nanos: Vec<f64>,
+    inversions: usize,
+}
+
+fn median(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
+}
+
+fn print(title: &str, rows: &[Row]) {
+    println!("\n{title}");
+    for row in rows {
+        let ratios: Vec<f64> = rows[0].nanos.iter().zip(&row.nanos).map(|(ours, theirs)| ours / theirs).collect();
+        let inversions = if row.inversions > 0 { format!("  {} inversions", row.inversions) } else { String::new() };
+        println!("  {:<12} {:>9.1} ns   ours/this {:>5.2}{inversions}", row.name, median(&row.nanos), median(&ratios));
+    }
+}
+
+async fn get_and_drop<P: Pool>(pool: &P, times: u32) -> f64 {
+    let start = Instant::now();
+    for _ in 0..times {
+        drop(black_box(pool.take().await));
+    }
+    start.elapsed().as_nanos() as f64 / f64::from(times)
+}
+
+fn uncontended(size: usize, rounds: usize) {
+    // Short enough to be over before the machine turns to somebody else.
+    const TIMES: u32 = 2_000;
+    runtime(1).block_on(async {
+        let ours = ConnShare::new(size).await;
+        let deadpool = Deadpool::new(size).await;
+        let bb8 = Bb8::new(size).await;
+        let mobc = Mobc::new(size).await;
+        let fast = FastPool::new(size).await;
+        let names = ["conn-share", "deadpool", "bb8", "mobc", "fast_pool"];
+        let mut rows = names.map(|name| Row { name, nanos: Vec::new(), inversions: 0 });
+        get_and_drop(&ours, TIMES).await;
+        for _ in 0..rounds {
+            rows[0].nanos.push(get_and_drop(&ours, TIMES).await);
+            rows[1].nanos.push(get_and_drop(&deadpool, TIMES).await);
+            rows[2].nanos.push(get_and_drop(&bb8, TIMES).await);
+            rows[3].nanos.push(get_and_drop(&mobc, TIMES).await);
+            rows[4].nanos.push(get_and_drop(&fast, TIMES).await);
+        }
+        print(&format!("uncontended get and drop, size {size}"), &rows);
+    });
+}
+
+/// `tasks` tasks on five workers, each holding across a yield: nanoseconds for each loan, and how often somebody who
+/// came later was served earlier (only counted where one thread makes the order of arrival known).
+fn contend<P: Pool>(tasks: usize, threads: usize) -> (f64, usize) {
+    let loans = 40_000 / tasks;
+    runtime(threads).block_on(async {
+        let pool = Arc::new(P::new(5).await);
+        let arrivals = Arc::new(AtomicUsize::new(0));
+        let served = Arc::new(AtomicUsize::new(0));
+        let start = Instant::now();
+        let tasks: Vec<_> = (0..tasks)
+            .map(|_| {
+                let (pool, arrivals, served) = (pool.clone(), arrivals.clone(), served.clone());
+                tokio::spawn(async move {
+                    let mut inversions = 0;
+                    for _ in 0..loans {
+                        let ticket = arrivals.fetch_add(1, SeqCst);
+                        let guard = pool.take().await;
+                        if served.fetch_max(ticket, SeqCst) > ticket {
+                            inversions += 1;
+                        }
+                        tokio::task::yield_now().await;
+                        drop(guard);
+                    }
+                    inversions
+                })
+            })
+            .collect();
+        let total = tasks.len() * loans;
+        let mut inversions = 0;
+        for task in tasks {
+            inversions += task.await.expect("no panic");
+        }
+        (start.elapsed().as_nanos() as f64 / total as f64, if threads == 1 { inversions } else { 0 })
+    })
+}
+
+fn contended(tasks: usize, threads: usize, rounds: usize) {
+    let names = ["conn-share", "deadpool", "bb8", "mobc", "fast_pool"];
+    let mut rows = names.map(|name| Row { name, nanos: Vec::new(), inversions: 0 });
+    for _ in 0..rounds {
+        let results = [
+            contend::<ConnShare>(tasks, threads),
+            contend::<Deadpool>(tasks, threads),
+            contend::<Bb8>(tasks, threads),
+            contend::<Mobc>(tasks, threads),
+            contend::<FastPool>(tasks, threads),
+        ];
+        for (row, (nanos, inversions)) in rows.iter_mut().zip(results) {
+            row.nanos.push(nanos);
+            row.inversions += inversions;
+        }
+    }
+    print(&format!("{tasks} tasks on 5 workers, {threads} thread(s)"), &rows);
+}
+
+/// How long a freed worker takes to the next who waits, while other tasks keep the runtime busy.
+fn handover() {
+    let micros = runtime(2).block_on(async {
+        let pool = Arc::new(ConnShare::new(1).await);
+        let busy: Vec<_> = (0..8)
+            .map(|_| {
+                tokio::spawn(async {
+                    loop {
+                        black_box((0..200).sum::<u64>());
+                        tokio::task::yield_now().await;
+                    }
+                })
+            })
+            .collect();
+        let mut micros = Vec::new();
+        for _ in 0..2000 {
+            let guard = pool.take().await;
+            let waiter = tokio::spawn({
+                let pool = pool.clone();
+                async move {
+                    let guard = pool.take().await;
+                    let now = Instant::now();
+                    drop(guard);
+                    now
+                }
+            });
+            for _ in 0..20 {
+                tokio::task::yield_now().await;
+            }
+            let freed = Instant::now();
+            drop(guard);
+            let had = waiter.await.expect("no panic");
+            micros.push(had.saturating_duration_since(freed).as_nanos() as f64 / 1000.0);
+        }
+        busy.iter().for_each(|task| task.abort());
+        median(&micros)
+    });
+    println!("\na freed worker reaches the next waiter on a busy runtime: {micros:.1} us (median)");
+}
+
+fn fifty_jobs() {
+    let elapsed = runtime(2).block_on(async {
+        let pool = Arc::new(ConnShare::new(5).await);
+        let start = Instant::now();
+        let jobs: Vec<_> = (0..50)
+            .map(|_| {
+                let pool = pool.clone();
+                tokio::spawn(async move {
+                    let _guard = pool.take().await;
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                })
+            })
+            .collect();
+        for job in jobs {
+            job.await.expect("no panic");
+        }
+        start.elapsed()
+    });
+    println!("50 jobs of 10 ms on 5 workers: {elapsed:.1?}");
+}

@@ -1,0 +1,91 @@
+//! What the pool says by itself: a task that waits for itself, a loan that lasts.
+
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tracing::field::{Field, Visit};
+use tracing::span;
+
+use crate::lab::numbers;
+
+/// Writes down warnings.
+#[derive(Clone, Default)]
+struct Notes(Arc<Mutex<Vec<String>>>);
+
+struct Words(String);
+
+impl Visit for Words {
+    fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
+        write!(self.0, "{field}={value:?} ").unwrap();
+    }
+}
+
+impl tracing::Subscriber for Notes {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() == tracing::Level::WARN
+    }
+    fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
+        span::Id::from_u64(1)
+    }
+    fn record(&self, _: &span::Id, _: &span::Record<'_>) {}
+    fn record_follows_from(&self, _: &span::Id, _: &span::Id) {}
+    fn event(&self, event: &tracing::Event<'_>) {
+        let mut words = Words(String::new());
+        event.record(&mut words);
+        self.0.lock().unwrap().push(words.0);
+    }
+    fn enter(&self, _: &span::Id) {}
+    fn exit(&self, _: &span::Id) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_holds_every_worker_and_asks_for_another_is_warned_about() {
+    let notes = Notes::default();
+    let _listening = tracing::subscriber::set_default(notes.clone());
+    let pool = numbers(2).timeout(Duration::from_secs(5)).start().await.unwrap();
+    let task = tokio::spawn({
+        let pool = pool.clone();
+        async move {
+            let _one = pool.get().await.unwrap();
+            let two = pool.get().await.unwrap();
+            let error = pool.get().await.unwrap_err();
+            let conn_share::PoolError::Timeout(timeout) = error else { panic!("{error}") };
+            assert!(timeout.all_held_by_caller());
+            two
+        }
+    });
+    let two = task.await.unwrap();
+    let said = notes.0.lock().unwrap().join("\n");
+    assert_eq!(said.matches("a task that holds every worker asks for another").count(), 1, "{said}");
+    assert!(said.contains("reports.rs:"), "{said}");
+    drop(two);
+    // One that waits for others is not.
+    let _held = pool.get().await.unwrap();
+    let other = tokio::spawn({
+        let pool = pool.clone();
+        async move {
+            let _one = pool.get().await.unwrap();
+            assert!(pool.get().await.is_err());
+        }
+    });
+    other.await.unwrap();
+    assert_eq!(notes.0.lock().unwrap().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_loan_is_reported_once_with_the_place_that_took_it() {
+    let notes = Notes::default();
+    let _listening = tracing::subscriber::set_default(notes.clone());
+    let pool = numbers(2).report_loans_after(Duration::from_secs(60)).start().await.unwrap();
+    let held = pool.get().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(50)).await;
+    assert_eq!(notes.0.lock().unwrap().len(), 0);
+    tokio::time::sleep(Duration::from_secs(300)).await;
+    let said = notes.0.lock().unwrap().clone();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("a worker is on loan for long") && said[0].contains("reports.rs:"), "{said:?}");
+    let status = pool.status();
+    assert_eq!(status.oldest_loan.unwrap().held.as_secs(), 350);
+    drop(held);
+}
