@@ -1,0 +1,3 @@
+//! What an outside user does with what the crate promises, across its parts.
+
+mod lockable;
