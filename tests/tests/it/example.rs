@@ -57,7 +57,8 @@ fn shared_router_prints_what_the_telnet_line_knows() {
         assert_eq!(first_difference(&section(&printed, command), &wanted), None, "{command}: {printed}");
     }
     for command in ["show ip ospf database", "show ip bgp"] {
-        assert!(section(&printed, command).contains("% Unknown command"), "{command}: {printed}");
+        let unknown = format!("% [ZEBRA] Unknown command: {command}");
+        assert!(section(&printed, command).contains(&unknown), "{command}: {printed}");
     }
     assert!(section(&printed, "show running-config").contains("hostname r1"), "{printed}");
 }
