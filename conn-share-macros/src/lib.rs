@@ -8,7 +8,7 @@ mod locked;
 mod output;
 mod pooled;
 #[cfg(test)]
-mod twin;
+mod twin_tests;
 
 /// Makes async methods run one at a time per instance.
 ///
@@ -254,6 +254,41 @@ pub fn derive_lockable(item: TokenStream) -> TokenStream {
 ///   that borrows from the worker, `Self` among the arguments. `#[pooled(refuse)]` on such a method makes a call of it
 ///   return an error, `PoolError::Refused`, or panic where it returns none.
 /// - `#[async_trait]` may stand above or below. `crate = path` says where conn-share is, if not at `::conn_share`.
+///
+/// ```
+/// use std::io;
+///
+/// use conn_share::{AsyncPool, pooled};
+///
+/// #[pooled]
+/// trait Executes {
+///     async fn execute(&self, command: &str) -> io::Result<String>;
+///
+///     // Two calls would meet two workers.
+///     #[pooled(refuse)]
+///     async fn send(&self, text: &str) -> io::Result<()>;
+/// }
+///
+/// struct Session;
+///
+/// impl Executes for Session {
+///     async fn execute(&self, command: &str) -> io::Result<String> {
+///         Ok(command.to_uppercase())
+///     }
+///
+///     async fn send(&self, _: &str) -> io::Result<()> {
+///         Ok(())
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = AsyncPool::builder(|| async { Ok::<_, io::Error>(Session) }).size(2).start().await?;
+/// assert_eq!(pool.execute("show version").await?, "SHOW VERSION");
+/// assert_eq!(pool.send("x").await.unwrap_err().kind(), io::ErrorKind::Unsupported);
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Cancel safety
 ///

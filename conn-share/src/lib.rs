@@ -26,7 +26,7 @@ mod transport;
 #[cfg(feature = "_talking")]
 pub use cli::{Interaction, Platform, Proof};
 #[cfg(feature = "macros")]
-pub use conn_share_macros::{Lockable, locked, unlocked};
+pub use conn_share_macros::{Lockable, locked, pooled, unlocked};
 #[cfg(feature = "ssh")]
 pub use connection::SshConnection;
 #[cfg(feature = "telnet")]
@@ -44,8 +44,6 @@ pub use device::{
 pub use device::{Testbed, UnknownKey};
 #[cfg(feature = "_talking")]
 pub use error::{Error, ErrorKind, Result};
-#[doc(hidden)]
-pub use lock::private as __private;
 pub use lock::{
     ConnLock, Deadlock, Holder, LockError, LockTimeout, Lockable, LockableExt, RecoverError, StateError, StateGuard,
 };
@@ -57,3 +55,10 @@ pub use pool::{
 pub use secret::Secret;
 #[cfg(feature = "_talking")]
 pub use transport::HostKeys;
+
+/// What the macros' expansions name. Not part of the public API.
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::lock::private::*;
+    pub use crate::pool::private::*;
+}

@@ -4,20 +4,15 @@
 //! real device.
 
 use std::env;
-use std::error::Error as StdError;
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use conn_share::sim::Router;
 use conn_share::{
-    AsyncPool, ConnectOptions, Connection, ConnectionClass, Credential, Device, HostKeys, Path, Reply, Session,
-    SshConnection, TelnetConnection, WorkerGuard, pcall,
+    AsyncPool, ConnectOptions, Connection, ConnectionClass, Device, Reply, Session, SshConnection, TelnetConnection,
+    WorkerGuard, pcall,
 };
-use conn_share_examples::{Address, Call, Options, Printer, Timeline, secret, whole_error};
-
-type Outcome<T = ()> = Result<T, Box<dyn StdError + Send + Sync>>;
+use conn_share_examples::{Call, Lab, Options, Outcome, Printer, Timeline, whole_error};
 
 const COMMANDS: [&str; 5] =
     ["show version", "show running-config", "show ip ospf database", "show ip route", "show ip bgp"];
@@ -45,19 +40,15 @@ async fn main() -> ExitCode {
 }
 
 async fn run(options: &Options) -> Outcome {
-    let lab = match (&options.ssh, &options.telnet) {
-        (None, None) => Some(Lab::start().await?),
-        _ => None,
-    };
-    let device = match &lab {
-        Some(lab) => lab.device()?,
-        None => real_device(options)?,
-    };
-    let done = the_main_job(&device, options).await;
-    device.disconnect_all().await?;
-    if let Some(lab) = lab {
-        lab.stop().await?;
+    let lab = Lab::open(options).await?;
+    if let Some(router) = lab.router() {
+        println!("A simulated router listens on {} (SSH) and {} (Telnet).\n", router.ssh_addr(), router.telnet_addr());
     }
+    let done = the_main_job(lab.device(), options).await;
+    if let Some(router) = lab.router() {
+        println!("\nThe router's own record: {} commands at most at the same time.", router.max_concurrent_commands());
+    }
+    lab.close().await?;
     done
 }
 
@@ -170,82 +161,4 @@ async fn exhausted<C: ConnectionClass>(pool: &AsyncPool<Session<C>>, workers: us
 fn call(command: &str, by: &str, asked: Duration, reply: &Reply, ended: Duration) -> Call {
     let started = ended.saturating_sub(reply.elapsed()).max(asked);
     Call { name: command.to_owned(), by: by.to_owned(), asked, started, ended }
-}
-
-fn real_device(options: &Options) -> Outcome<Device> {
-    let password = match secret("CONN_SHARE_PASSWORD", "Password")? {
-        None if options.key.is_none() => {
-            return Err("no password: set CONN_SHARE_PASSWORD, or run on a terminal to be asked".into());
-        }
-        password => password,
-    };
-    let login = |address: &Address| {
-        let mut login = Credential::default();
-        login.username = address.user.clone().unwrap_or_default();
-        login.password = password.clone();
-        login.key = options.key.clone();
-        login
-    };
-    let name = options.ssh.as_ref().or(options.telnet.as_ref()).map_or("device", |address| address.host.as_str());
-    let mut device = Device::builder(name).os(&options.os);
-    if let Some(address) = &options.ssh {
-        let mut trusted = HostKeys::known();
-        if let Some(file) = &options.known_hosts {
-            trusted = trusted.file(file);
-        }
-        let connect = ConnectOptions::new().host_keys(trusted);
-        let path = at(Path::ssh(&address.host), address).credential("default", login(address)).options(connect);
-        device = device.path("mgmt", path);
-    }
-    if let Some(address) = &options.telnet {
-        device = device.path("console", at(Path::telnet(&address.host), address).credential("default", login(address)));
-        if let Some(enable) = secret("CONN_SHARE_ENABLE", "Enable secret (empty for none)")? {
-            device = device.enable(enable);
-        }
-    }
-    Ok(device.build()?)
-}
-
-fn at(path: Path, address: &Address) -> Path {
-    match address.port {
-        Some(port) => path.port(port),
-        None => path,
-    }
-}
-
-/// A simulated router, and a file with its host key.
-struct Lab {
-    router: Router,
-    known_hosts: PathBuf,
-}
-
-impl Lab {
-    async fn start() -> Outcome<Self> {
-        // Slow enough to see who waits for whom.
-        let latency = Duration::from_millis(40);
-        let router = Router::builder().user("admin", "pw").enable("secret").latency(latency).start().await?;
-        let known_hosts = env::temp_dir().join(format!("shared_router-{}.known_hosts", std::process::id()));
-        router.write_known_hosts(&known_hosts)?;
-        println!("A simulated router listens on {} (SSH) and {} (Telnet).\n", router.ssh_addr(), router.telnet_addr());
-        Ok(Self { router, known_hosts })
-    }
-
-    fn device(&self) -> Outcome<Device> {
-        let (ssh, telnet) = (self.router.ssh_addr(), self.router.telnet_addr());
-        let trusted = HostKeys::known().file(&self.known_hosts).without_default_files();
-        let mgmt = Path::ssh(ssh.ip().to_string()).port(ssh.port()).options(ConnectOptions::new().host_keys(trusted));
-        let console = Path::telnet(telnet.ip().to_string()).port(telnet.port());
-        let device = Device::builder(self.router.hostname()).os("frr").login("admin", "pw").enable("secret");
-        Ok(device.path("mgmt", mgmt).path("console", console).build()?)
-    }
-
-    async fn stop(self) -> Outcome {
-        println!(
-            "\nThe router's own record: {} commands at most at the same time.",
-            self.router.max_concurrent_commands()
-        );
-        self.router.stop().await;
-        std::fs::remove_file(&self.known_hosts)?;
-        Ok(())
-    }
 }

@@ -1,10 +1,12 @@
 //! What the example programs share: options from the command line, secrets, and printing.
 
+mod lab;
 mod options;
 mod print;
 mod secrets;
 mod timeline;
 
+pub use lab::{Lab, Outcome};
 pub use options::{Address, Options};
 pub use print::{Printer, whole_error};
 pub use secrets::secret;

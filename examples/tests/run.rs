@@ -56,3 +56,12 @@ fn shared_router_takes_no_secret_as_an_argument_and_asks_nobody_without_a_termin
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("set CONN_SHARE_PASSWORD"), "{}", text(&output.stderr));
 }
+
+#[test]
+fn cancel_storm_finds_no_wrong_answer() {
+    let output = run(&mut example("cancel_storm"));
+    let printed = text(&output.stdout);
+    assert!(output.status.success(), "{printed}{}", text(&output.stderr));
+    assert!(printed.contains(" 0 wrong, "), "{printed}");
+    assert!(printed.contains("afterwards the pool is whole and answers as before: true"), "{printed}");
+}

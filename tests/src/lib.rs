@@ -12,6 +12,7 @@ pub mod compare;
 mod dice;
 mod lab;
 mod process;
+pub mod recorder;
 mod wait;
 
 pub use cage::Cage;

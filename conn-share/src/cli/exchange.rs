@@ -21,6 +21,9 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// A device that is out of step and silent for this long without a prompt waits for something else than a command.
 const STUCK: Duration = Duration::from_secs(1);
 
+/// So many questions in a row that nobody answers, and the device counts as stuck although it shows a prompt.
+const QUESTIONS: usize = 4;
+
 /// So often a stuck device is interrupted before it is given up.
 const INTERRUPTS: u32 = 3;
 
@@ -75,6 +78,8 @@ pub(crate) struct Exchange {
     /// When bytes last came or a question was asked.
     stirred: Duration,
     interrupts: u32,
+    /// Something came since the last proof.
+    heard: bool,
     /// How many proofs are needed still.
     rounds: u32,
     proven: Option<Proven>,
@@ -94,9 +99,13 @@ impl Exchange {
     }
 
     /// Drops what a device still says and has it prove that it waits for a command.
-    pub(crate) fn step(known: &Known, now: Duration) -> Self {
+    /// `tail` is the last of what came since the last proof.
+    pub(crate) fn step(known: &Known, tail: &[u8], now: Duration) -> Self {
         let mut exchange = Self::new(known, Goal::Step, "", now);
-        // A number of blanks may have been seen before; two numbers in a row hardly.
+        // A few hundred bytes, below any limit that lets a prompt through.
+        let _ = exchange.screen.feed(tail);
+        exchange.heard = !tail.is_empty();
+        // Old output may hold a prompt and some blanks; it hardly holds both numbers in a row.
         exchange.rounds = if known.proof == Proof::Blank { 2 } else { 1 };
         if known.platform.interrupts_at_once() {
             exchange.out.extend(known.platform.interrupt_key().map(|key| key.as_bytes().to_vec()));
@@ -118,6 +127,7 @@ impl Exchange {
             spent: Vec::new(),
             stirred: now,
             interrupts: 0,
+            heard: true,
             rounds: 1,
             proven: None,
             known: known.clone(),
@@ -152,6 +162,7 @@ impl Exchange {
     /// Bytes came.
     pub(crate) fn receive(&mut self, bytes: &[u8], now: Duration) -> Result<(), Overflow> {
         self.stirred = now;
+        self.heard = true;
         let result = self.show(bytes);
         if self.goal == Goal::Step {
             self.screen.forget_text();
@@ -170,7 +181,9 @@ impl Exchange {
                 self.screen.feed(bytes.get(used..).unwrap_or_default())
             }
             Verdict::Absent(held) => {
+                // Without an echo there was no line end after the prompt either.
                 self.echo = None;
+                self.screen.clear_line();
                 self.screen.feed(&held)
             }
         }
@@ -255,8 +268,13 @@ impl Exchange {
             self.proven = Some(Proven { line: line.to_owned(), text_end: self.screen.text().len() });
             return None;
         }
+        if self.goal == Goal::Step && self.spent.len() >= QUESTIONS {
+            return self.when_mute(now);
+        }
         let due = self.stirred
             + match &self.probe {
+                // Nothing was said to the old command, which may be about to ask something that an Enter would answer.
+                None if !self.heard => STUCK,
                 None if exact => Duration::ZERO,
                 None => SETTLE,
                 Some(_) => PATIENCE * 2u32.pow(self.spent.len().min(6) as u32),
@@ -289,7 +307,7 @@ impl Exchange {
     }
 
     fn ask_fresh(&mut self, now: Duration) {
-        let Some(probe) = Probe::fresh(&self.known.proof) else { return };
+        let Some(probe) = Probe::fresh(&self.known) else { return };
         self.out.push_back(probe.bytes(&self.known.line_end));
         self.stirred = now;
         self.ask(probe);
@@ -344,10 +362,14 @@ impl Exchange {
         {
             text.drain(..start);
         }
+        // The last question's answer was the proof; those asked before it were answered before it.
+        for probe in self.spent.iter().rev() {
+            self.strip_doubled(&mut text, &prompt);
+            probe.strip_answer(&mut text, &prompt);
+        }
+        self.strip_doubled(&mut text, &prompt);
         for probe in &self.spent {
-            if !probe.is_ahead() {
-                probe.scrub(&mut text);
-            }
+            probe.scrub(&mut text);
         }
         if text.ends_with('\n') {
             text.pop();
@@ -362,16 +384,14 @@ impl Exchange {
                 text.drain(..text.len().min(length + 1));
             }
         }
-        if self.known.doubles {
-            let kept = text.strip_suffix(prompt.as_str()).filter(|rest| rest.is_empty() || rest.ends_with('\n'));
-            if let Some(kept) = kept {
-                text.truncate(kept.strip_suffix('\n').unwrap_or(kept).len());
-            }
-        }
         Some(Answer { text, prompt, doubled })
     }
-}
 
-#[cfg(test)]
-#[path = "exchange_tests.rs"]
-mod tests;
+    /// Takes the prompt off the end of `text` that a device shows for the second half of a line end.
+    fn strip_doubled(&self, text: &mut String, prompt: &str) {
+        let shown = text.strip_suffix('\n').and_then(|text| text.strip_suffix(prompt));
+        if let Some(rest) = shown.filter(|rest| self.known.doubles && (rest.is_empty() || rest.ends_with('\n'))) {
+            text.truncate(rest.len());
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! What a session has learnt about the device at the other end.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::platform::{Platform, Proof};
 
@@ -18,13 +19,29 @@ pub(crate) struct Known {
     pub(crate) doubles: bool,
     /// The longest answer, in bytes.
     pub(crate) limit: usize,
+    /// How many lines of blanks were entered; shared with the exchanges, for one that is dropped has entered its own.
+    blanks: Arc<AtomicUsize>,
 }
 
 impl Known {
     /// Before login.
     pub(crate) fn nothing(platform: Arc<Platform>, line_end: &str, limit: usize) -> Self {
         let proof = Proof::Quiet(super::QUIET);
-        Self { platform, prompt: String::new(), proof, line_end: line_end.to_owned(), doubles: false, limit }
+        Self {
+            platform,
+            prompt: String::new(),
+            proof,
+            line_end: line_end.to_owned(),
+            doubles: false,
+            limit,
+            blanks: Arc::default(),
+        }
+    }
+
+    /// A line of blanks unlike the last ones, whose echoes may still come. The lengths lie apart, so that a blank at the
+    /// end of the prompt does not make one look like another.
+    pub(crate) fn fresh_blanks(&self) -> String {
+        " ".repeat(3 + 4 * (self.blanks.fetch_add(1, Ordering::Relaxed) % 20))
     }
 
     /// The mode that the prompt stands for; empty where the platform names none.

@@ -48,7 +48,11 @@ impl Line {
 
     /// Moves the line, whole, to the end of `text`.
     pub(crate) fn commit_to(&mut self, text: &mut Vec<u8>) {
-        if let Some(cells) = self.cells.take() {
+        if let Some(mut cells) = self.cells.take() {
+            // Blanks after the cursor are what is left of something erased by overprinting.
+            while cells.chars.len() > cells.cursor && cells.chars.last() == Some(&' ') {
+                cells.chars.pop();
+            }
             self.bytes.extend_from_slice(cells.text(..).as_bytes());
             self.bytes.extend_from_slice(&cells.partial);
         }

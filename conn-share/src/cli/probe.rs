@@ -1,5 +1,6 @@
 //! One question whose answer proves that the device waits for a command.
 
+use super::known::Known;
 use super::nonce;
 use super::platform::Proof;
 use super::screen::Screen;
@@ -42,15 +43,15 @@ impl Probe {
         Self { kind: Kind::Ahead, typed: format!("{nonce}\x08"), nonce }
     }
 
-    /// The question that `proof` describes; `None` where it describes none.
-    pub(crate) fn fresh(proof: &Proof) -> Option<Self> {
-        match proof {
+    /// The question of the proof that is known to work; `None` where it asks none.
+    pub(crate) fn fresh(known: &Known) -> Option<Self> {
+        match &known.proof {
             Proof::Typeahead | Proof::Keys => {
                 let nonce = nonce::digits(10);
                 Some(Self { kind: Kind::Keys, typed: format!("{nonce}{ERASE}"), nonce })
             }
             Proof::Blank => {
-                let blanks = " ".repeat(3 + (nonce::random() % 30) as usize);
+                let blanks = known.fresh_blanks();
                 Some(Self { kind: Kind::Blank, nonce: blanks.clone(), typed: blanks })
             }
             Proof::Command(command) => {
@@ -64,10 +65,6 @@ impl Probe {
 
     pub(crate) fn nonce(&self) -> &str {
         &self.nonce
-    }
-
-    pub(crate) fn is_ahead(&self) -> bool {
-        self.kind == Kind::Ahead
     }
 
     /// What to write.
@@ -102,15 +99,29 @@ impl Probe {
         }
     }
 
+    /// Takes this question's echo and answer, behind `prompt`, off the end of `text`.
+    pub(crate) fn strip_answer(&self, text: &mut String, prompt: &str) {
+        let answer = match self.kind {
+            Kind::Ahead | Kind::Keys => return,
+            Kind::Blank => format!("{prompt}{}\n", self.typed),
+            Kind::Command => format!("{prompt}{}\n{}\n", self.typed, self.nonce),
+        };
+        if let Some(rest) = text.strip_suffix(answer.as_str()).filter(|rest| rest.is_empty() || rest.ends_with('\n')) {
+            text.truncate(rest.len());
+        }
+    }
+
     /// Takes the terminal's own echo of this question out of `text`, where it was asked too soon: the output went on.
     pub(crate) fn scrub(&self, text: &mut String) {
         let shown = match self.kind {
+            // Split from its command on the way, so that the terminal got it before the line editor was back.
+            Kind::Ahead => [format!("{}^H", self.nonce), String::new()],
             Kind::Keys => [format!("{}^A^K", self.nonce), self.nonce.clone()],
             Kind::Command => [format!("{}\n", self.typed), self.typed.clone()],
-            Kind::Ahead | Kind::Blank => return,
+            Kind::Blank => return,
         };
-        for shown in shown {
-            if let Some(at) = text.find(&shown) {
+        for shown in shown.iter().filter(|shown| !shown.is_empty()) {
+            if let Some(at) = text.find(shown) {
                 text.replace_range(at..at + shown.len(), "");
                 return;
             }

@@ -200,6 +200,10 @@ impl Screen {
                 return self.control_sequence(byte, parameter, first, private, length);
             }
             Escape::String { length, escaped } => match byte {
+                b'\n' => {
+                    self.escape = Escape::Text;
+                    return self.control(byte);
+                }
                 0x07 | 0x18 | 0x1a => Escape::Text,
                 b'\\' if escaped => Escape::Text,
                 _ if length >= ESCAPE_LIMIT => Escape::Text,

@@ -162,6 +162,19 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn the_minute_slides() {
+        let limits = Limits::new(None, 8, Some(2));
+        let start = Instant::now();
+        drop(limits.login(Deadline::NEVER).await.expect("a turn"));
+        tokio::time::sleep(MINUTE / 2).await;
+        drop(limits.login(Deadline::NEVER).await.expect("a turn"));
+        for expected in [MINUTE, MINUTE + MINUTE / 2, 2 * MINUTE] {
+            drop(limits.login(Deadline::NEVER).await.expect("a turn"));
+            assert_eq!(start.elapsed(), expected);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn a_login_given_up_in_the_queue_takes_no_turn() {
         let limits = Limits::new(None, 8, Some(1));
         drop(limits.login(Deadline::NEVER).await.expect("a turn"));

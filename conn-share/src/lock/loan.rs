@@ -1,9 +1,10 @@
 //! The state's one guard: out or not, where it was taken, and whether it has outlived all sections.
 
 use std::panic::Location;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::Ordering;
 
 use super::raw::StaticSlot;
+use super::sync::AtomicU8;
 
 const FREE: u8 = 0;
 const LENT: u8 = 1;

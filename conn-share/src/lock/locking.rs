@@ -6,7 +6,7 @@ use super::site::Site;
 use super::{LockError, Lockable};
 
 /// Runs `body` under the lock of `this`; `or_else` makes an output from a lock error.
-#[inline]
+#[inline(always)]
 pub fn locked<'a, L, M, F, W>(
     this: &'a L,
     site: &'static Site,
@@ -62,7 +62,7 @@ where
 {
     type Call = Locked<'a, L, M, F>;
 
-    #[inline]
+    #[inline(always)]
     fn locked(self, site: &'static Site, or_else: M, body: F) -> Self::Call {
         Locked::new(Section::new(self, site), or_else, body)
     }

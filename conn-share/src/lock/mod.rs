@@ -25,7 +25,7 @@ pub use lockable::{Lockable, LockableExt, RecoverError};
 
 /// What the macros' expansions name. Not part of the public API.
 #[doc(hidden)]
-pub mod private {
+pub(crate) mod private {
     pub use super::lockable::{IntoRecovery, LockField};
     pub use super::locking::{Locking, Nobody, WithLock, WithoutLock, locked};
     pub use super::raw::Locked;

@@ -26,6 +26,8 @@ pub enum PoolError {
     NoneFree,
     /// The pool cannot be built like this: the text says why.
     Config(String),
+    /// The call makes sense on a worker only: the text says what to do.
+    Refused(&'static str),
 }
 
 /// A request that waited too long: in which phase, for whom, and what was wrong with the device.
@@ -208,6 +210,7 @@ impl fmt::Display for PoolError {
             Self::Connect(failure) => failure.fmt(f),
             Self::NoneFree => f.write_str("no worker is free"),
             Self::Config(text) => f.write_str(text),
+            Self::Refused(text) => f.write_str(text),
         }
     }
 }
@@ -230,6 +233,7 @@ impl From<PoolError> for io::Error {
             PoolError::Closed => io::ErrorKind::NotConnected,
             PoolError::NoneFree => io::ErrorKind::WouldBlock,
             PoolError::Config(_) => io::ErrorKind::InvalidInput,
+            PoolError::Refused(_) => io::ErrorKind::Unsupported,
             PoolError::Connect(_) => io::ErrorKind::Other,
         };
         Self::new(kind, error)

@@ -12,6 +12,7 @@ mod chance;
 mod close;
 mod connector;
 mod error;
+mod forwarding;
 mod guard;
 mod health;
 mod jobs;
@@ -35,3 +36,9 @@ pub use error::{ConnectFailure, Holder, PoolError, PoolPhase, PoolTimeout};
 pub use guard::WorkerGuard;
 pub use options::StartPolicy;
 pub use status::{Counters, Status};
+
+/// What the expansions of `#[pooled]` name. Not part of the public API.
+#[doc(hidden)]
+pub(crate) mod private {
+    pub use super::forwarding::{FromPoolError, NoError, Refusal, no_worker};
+}

@@ -157,7 +157,7 @@ impl Cli {
         self.screen.extend_from_slice(b"\r\n");
         if at_prompt {
             self.prompt();
-            self.screen.extend_from_slice(self.editor.line());
+            self.editor.redraw(&mut self.screen);
         }
     }
 

@@ -17,6 +17,8 @@ pub(super) enum Key {
 #[derive(Debug, Default)]
 pub(super) struct Editor {
     line: Vec<u8>,
+    /// Where in the line the next character goes.
+    cursor: usize,
     after_cr: bool,
     escape: Escape,
 }
@@ -49,54 +51,109 @@ impl Editor {
                 return Key::Edited;
             }
         }
-        match byte {
-            b'\n' if after_cr => {}
+        let mut shown = Vec::new();
+        let key = match byte {
+            b'\n' if after_cr => Key::Edited,
             b'\r' | b'\n' => {
                 self.after_cr = byte == b'\r';
                 screen.extend_from_slice(b"\r\n");
+                self.cursor = 0;
                 let line = std::mem::take(&mut self.line);
                 return Key::Line(String::from_utf8_lossy(&line).into_owned());
             }
             0x03 => {
                 self.line.clear();
+                self.cursor = 0;
                 screen.extend_from_slice(b"\r\n");
                 return Key::Interrupt;
             }
             0x04 if self.line.is_empty() => return Key::EndOfInput,
-            0x08 | 0x7f => self.rub_out(1, secret, screen),
-            0x15 => self.rub_out(usize::MAX, secret, screen),
+            _ => {
+                self.edit(byte, &mut shown);
+                Key::Edited
+            }
+        };
+        if !secret {
+            screen.extend_from_slice(&shown);
+        }
+        key
+    }
+
+    /// Draws the line as it is, the cursor where it is.
+    pub(super) fn redraw(&self, screen: &mut Vec<u8>) {
+        screen.extend_from_slice(&self.line);
+        back(&self.line[self.cursor..], screen);
+    }
+
+    fn edit(&mut self, byte: u8, shown: &mut Vec<u8>) {
+        match byte {
+            0x08 | 0x7f => self.rub_out(1, shown),
+            0x01 => {
+                back(&self.line[..self.cursor], shown);
+                self.cursor = 0;
+            }
+            0x05 => {
+                shown.extend_from_slice(&self.line[self.cursor..]);
+                self.cursor = self.line.len();
+            }
+            0x0b => self.cut_to_end(shown),
+            0x15 => {
+                back(&self.line[..self.cursor], shown);
+                self.cursor = 0;
+                self.cut_to_end(shown);
+            }
             0x17 => {
-                let blanks = self.line.iter().rev().take_while(|byte| **byte == b' ').count();
-                let word = self.line.iter().rev().skip(blanks).take_while(|byte| **byte != b' ').count();
-                self.rub_out(blanks + word, secret, screen);
+                let before = &self.line[..self.cursor];
+                let blanks = before.iter().rev().take_while(|byte| **byte == b' ').count();
+                let word = before.iter().rev().skip(blanks).take_while(|byte| **byte != b' ');
+                let word = word.filter(|byte| starts_character(**byte)).count();
+                self.rub_out(blanks + word, shown);
             }
             0x1b => self.escape = Escape::Started,
             0x00..=0x1f => {}
-            _ if self.line.len() == Self::LONGEST => screen.push(0x07),
+            _ if self.line.len() == Self::LONGEST => shown.push(0x07),
             _ => {
-                self.line.push(byte);
-                if !secret {
-                    screen.push(byte);
-                }
-            }
-        }
-        Key::Edited
-    }
-
-    /// What has been typed of the line.
-    pub(super) fn line(&self) -> &[u8] {
-        &self.line
-    }
-
-    fn rub_out(&mut self, count: usize, secret: bool, screen: &mut Vec<u8>) {
-        for _ in 0..count.min(self.line.len()) {
-            // A character of several bytes goes as one.
-            while self.line.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
-            if !secret {
-                screen.extend_from_slice(b"\x08 \x08");
+                self.line.insert(self.cursor, byte);
+                shown.extend_from_slice(&self.line[self.cursor..]);
+                self.cursor += 1;
+                back(&self.line[self.cursor..], shown);
             }
         }
     }
+
+    fn cut_to_end(&mut self, shown: &mut Vec<u8>) {
+        let blanks = vec![b' '; columns(&self.line[self.cursor..])];
+        shown.extend_from_slice(&blanks);
+        back(&blanks, shown);
+        self.line.truncate(self.cursor);
+    }
+
+    /// Takes so many characters away before the cursor.
+    fn rub_out(&mut self, characters: usize, shown: &mut Vec<u8>) {
+        for _ in 0..characters {
+            let Some(start) = self.line[..self.cursor].iter().rposition(|byte| starts_character(*byte)) else { return };
+            self.line.drain(start..self.cursor);
+            self.cursor = start;
+            shown.push(0x08);
+            shown.extend_from_slice(&self.line[start..]);
+            shown.push(b' ');
+            back(&self.line[start..], shown);
+            shown.push(0x08);
+        }
+    }
+}
+
+fn starts_character(byte: u8) -> bool {
+    byte & 0xc0 != 0x80
+}
+
+fn columns(text: &[u8]) -> usize {
+    text.iter().filter(|byte| starts_character(**byte)).count()
+}
+
+/// Moves the cursor back over `text`.
+fn back(text: &[u8], shown: &mut Vec<u8>) {
+    shown.extend(std::iter::repeat_n(0x08, columns(text)));
 }
 
 #[cfg(test)]
@@ -125,6 +182,9 @@ mod tests {
         assert_eq!(typed("gr\u{fc}\x7fin\r".as_bytes()).0, ["grin"]);
         assert_eq!(typed(b"a\x1b[D\x1bOb\r").0, ["ab"]);
         assert_eq!(typed(b"\x08\x15\x17x\r").0, ["x"]);
+        assert_eq!(typed(b"ersion\x01v\x05s\r").0, ["versions"]);
+        assert_eq!(typed(b"on\x01vers\x7f\x7fersi\r").0, ["veersion"]);
+        assert_eq!(typed(b"12\x01\x0bx\r").1, "12\x08\x08  \x08\x08x\r\n");
     }
 
     #[test]

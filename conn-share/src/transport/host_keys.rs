@@ -1,6 +1,8 @@
 //! Which SSH host keys are trusted.
 
-use std::path::{Path, PathBuf};
+#[cfg(feature = "ssh")]
+use std::path::Path;
+use std::path::PathBuf;
 
 /// Which SSH host keys a connection trusts. Strict unless told otherwise.
 ///

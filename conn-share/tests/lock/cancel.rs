@@ -4,11 +4,11 @@ use std::cell::Cell;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Waker};
 
 use conn_share::{ConnLock, LockError, Lockable, LockableExt, locked};
 
-use crate::line::{Inside, Line, poll_once, turn};
+use crate::line::{Inside, Line, Woken, poll_once, turn};
 
 /// A connection whose recovery counts.
 #[derive(Lockable, Default)]
@@ -47,14 +47,7 @@ impl Session {
     }
 }
 
-#[derive(Default)]
-struct Woken(AtomicUsize);
-
-impl Wake for Woken {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::SeqCst);
-    }
-}
+type Call<'a> = Pin<Box<dyn Future<Output = Result<(), LockError>> + 'a>>;
 
 /// How far a dropped call had come, and whether it was done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,7 +62,7 @@ fn drop_after<'a>(
     session: &'a Session,
     call: impl Future<Output = Result<(), LockError>> + 'a,
     reached: &'a Cell<usize>,
-    mut ahead: Option<Pin<Box<dyn Future<Output = Result<(), LockError>> + 'a>>>,
+    mut ahead: Option<Call<'a>>,
 ) -> Reached {
     let mut call = Box::pin(call);
     let woken = Arc::new(Woken::default());
@@ -147,7 +140,7 @@ fn nested_inside() {
 fn while_waiting_and_on_the_edge() {
     let all = drop_everywhere(|n| {
         let (session, reached, other) = (Session::default(), Cell::new(0), Cell::new(0));
-        let mut ahead: Pin<Box<dyn Future<Output = _>>> = Box::pin(session.call(&other));
+        let mut ahead: Call<'_> = Box::pin(session.call(&other));
         assert!(poll_once(ahead.as_mut()).is_pending());
         let result = drop_after(n, &session, session.call(&reached), &reached, Some(ahead));
         // The one ahead is dropped too, at the end: if it was inside, that is an interruption of its own.

@@ -1,9 +1,8 @@
 //! Chains are served in the order in which they came.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
-use conn_share::{LockError, LockableExt};
+use conn_share::LockableExt;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
@@ -96,10 +95,7 @@ async fn whoever_comes_later_does_not_overtake_one_that_the_lock_was_given_to() 
 async fn siblings_take_turns_in_the_order_of_their_coming() {
     let line = Line::default();
     line.exclusive(async {
-        let mut calls: Vec<Pin<Box<dyn Future<Output = Result<(), LockError>>>>> = Vec::new();
-        for name in 0..5 {
-            calls.push(Box::pin(line.step(name)));
-        }
+        let mut calls: Vec<_> = (0..5).map(|name| Box::pin(line.step(name))).collect();
         // The first is in, the others come in this order.
         for call in &mut calls {
             assert!(poll_once(call.as_mut()).is_pending());

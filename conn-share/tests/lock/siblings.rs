@@ -1,10 +1,14 @@
 //! Sections joined inside one section exclude each other.
 
+use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll, Waker};
 
 use conn_share::{LockError, LockableExt};
 
-use crate::line::{Line, poll_once, start};
+use crate::line::{Line, Woken, poll_once, start};
 
 type Call<'a> = Pin<Box<dyn Future<Output = Result<(), LockError>> + Send + 'a>>;
 
@@ -55,16 +59,20 @@ async fn a_sibling_waits_for_all_that_its_sibling_calls() {
 #[tokio::test]
 async fn a_sibling_dropped_in_line_passes_its_turn_on() {
     let line = Line::default();
+    let woken = Arc::new(Woken::default());
+    let waker = Waker::from(Arc::clone(&woken));
     line.exclusive(async {
         let mut first = Box::pin(line.wait());
         let (mut second, mut third) = (Box::pin(line.note(2)), Box::pin(line.note(3)));
         assert!(start(first.as_mut()).await.is_pending());
         assert!(start(second.as_mut()).await.is_pending());
-        assert!(start(third.as_mut()).await.is_pending());
+        assert!(poll_fn(|_| Poll::Ready(third.as_mut().poll(&mut Context::from_waker(&waker)))).await.is_pending());
         line.gate.notify_one();
         assert!(start(first.as_mut()).await.is_ready());
+        assert_eq!(woken.0.load(Ordering::SeqCst), 0, "it is the second's turn");
         // The second was woken; nobody will poll it again.
         drop(second);
+        assert_eq!(woken.0.load(Ordering::SeqCst), 1, "nobody told the third");
         third.await.unwrap();
     })
     .await

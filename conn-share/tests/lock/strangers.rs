@@ -3,28 +3,27 @@
 use std::sync::Arc;
 
 use conn_share::LockableExt;
-use tokio::task::LocalSet;
+use tokio::task::{JoinSet, LocalSet};
 
 use crate::line::{Line, poll_once, start, turn};
 
 #[tokio::test]
 async fn a_spawned_task() {
     let line = Arc::new(Line::default());
-    let child = line
-        .exclusive(async {
-            let child = tokio::spawn({
-                let line = Arc::clone(&line);
-                async move { line.note(1).await }
-            });
-            while line.lock.waiters() == 0 {
-                turn().await;
-            }
-            line.note(0).await.unwrap();
-            child
-        })
-        .await
-        .unwrap();
-    child.await.unwrap().unwrap();
+    let mut children = JoinSet::new();
+    line.exclusive(async {
+        children.spawn({
+            let line = Arc::clone(&line);
+            async move { line.note(1).await }
+        });
+        while line.lock.waiters() == 0 {
+            turn().await;
+        }
+        line.note(0).await.unwrap();
+    })
+    .await
+    .unwrap();
+    children.join_next().await.unwrap().unwrap().unwrap();
     assert_eq!(line.names().await, [0, 1]);
 }
 

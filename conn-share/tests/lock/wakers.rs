@@ -15,8 +15,9 @@ use crate::line::{Line, poll_once};
 type Call = Pin<Box<dyn Future<Output = Result<(), LockError>> + Send>>;
 
 /// A task in the manner of executors whose wakers own it: it is dropped with the last of them.
-#[derive(Default)]
-struct Owned(Mutex<Option<Call>>);
+struct Owned {
+    _call: Mutex<Option<Call>>,
+}
 
 impl Wake for Owned {
     fn wake(self: Arc<Self>) {}
@@ -46,7 +47,7 @@ fn wait(line: &Arc<Line>) -> Call {
 fn poll_in_task_that_owns_a_waiter(line: &Arc<Line>, call: &mut Call) {
     let mut other = note(line, 2);
     assert!(poll_once(other.as_mut()).is_pending());
-    let task = Arc::new(Owned(Mutex::new(Some(other))));
+    let task = Arc::new(Owned { _call: Mutex::new(Some(other)) });
     let waker = Waker::from(task);
     assert!(call.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
 }

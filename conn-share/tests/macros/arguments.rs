@@ -172,3 +172,40 @@ fn futures_are_send() {
     drop(is_send(s.opaque_argument("")));
     drop(is_send(s.never_comes_back(false)));
 }
+
+/// The futures as parts of others: the compiler has to see that these are `Send` whatever the lifetimes are.
+#[tokio::test]
+async fn futures_are_send_inside_of_others() {
+    async fn one_after_the_other(s: &Session, texts: &[String]) -> usize {
+        let mut length = 0;
+        for text in texts {
+            length += s.by_reference(text, "other").await.len();
+            length += s.opaque_argument(text).await;
+        }
+        length
+    }
+
+    async fn side_by_side(s: &Session, texts: &[String]) -> usize {
+        let calls = texts.iter().map(|text| s.by_reference(text, "other"));
+        futures::future::join_all(calls).await.into_iter().map(str::len).sum()
+    }
+
+    async fn through_a_closure<'s, F: Future<Output = usize>>(
+        s: &'s Session,
+        call: impl Fn(&'s Session) -> F,
+    ) -> usize {
+        call(s).await + call(s).await
+    }
+
+    let s = std::sync::Arc::new(Session::default());
+    let task = tokio::spawn(is_send(async move {
+        let texts = ["a".to_owned(), "bc".to_owned()];
+        let closure = through_a_closure(&s, |s| s.opaque_argument("abc")).await;
+        let boxed: std::pin::Pin<Box<dyn Future<Output = usize> + Send>> = Box::pin({
+            let s = s.clone();
+            async move { s.items_inside().await }
+        });
+        one_after_the_other(&s, &texts).await + side_by_side(&s, &texts).await + closure + boxed.await
+    }));
+    assert_eq!(task.await.unwrap(), 6 + 3 + 6 + 6);
+}

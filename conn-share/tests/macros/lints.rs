@@ -24,7 +24,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use conn_share::{ConnLock, Lockable, locked, unlocked};
+use conn_share::{AsyncPool, ConnLock, Lockable, locked, pooled, unlocked};
 
 #[derive(Debug, Default, Lockable)]
 #[lockable(recover = Self::reconnect)]
@@ -162,6 +162,73 @@ impl Executes for Shared {
     }
 
     async fn finish(&self) {}
+}
+
+#[pooled]
+trait Pools {
+    async fn run(&self, command: &str) -> io::Result<String>;
+
+    async fn count(&mut self, (_one, _other): (u8, u8)) -> Outcome<usize> {
+        Ok(0)
+    }
+
+    fn returned(&self) -> impl Future<Output = io::Result<usize>> + Send;
+
+    fn platform() -> &'static str;
+
+    #[pooled(refuse)]
+    async fn send(&self, text: &str) -> io::Result<()>;
+
+    #[pooled(refuse)]
+    fn name(&self) -> &str;
+}
+
+impl Pools for Session {
+    async fn run(&self, command: &str) -> io::Result<String> {
+        Ok(command.to_owned())
+    }
+
+    async fn returned(&self) -> io::Result<usize> {
+        Ok(1)
+    }
+
+    fn platform() -> &'static str {
+        "ios"
+    }
+
+    async fn send(&self, _: &str) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+#[pooled]
+#[async_trait]
+trait PoolsBoxed: Send + Sync {
+    async fn end(&self, mut text: String) -> io::Result<String> {
+        text.push('!');
+        Ok(text)
+    }
+}
+
+#[async_trait]
+impl PoolsBoxed for Session {}
+
+#[tokio::test]
+#[allow(clippy::significant_drop_tightening, reason = "the pool is for the whole test")]
+async fn everything_pooled_is_used() {
+    let pool = AsyncPool::builder(|| async { Ok::<_, io::Error>(Session::default()) }).size(1).start().await;
+    let mut pool = pool.unwrap();
+    assert_eq!(Pools::run(&pool, "x").await.unwrap(), "x");
+    assert_eq!(pool.count((1, 2)).await.unwrap(), 0);
+    assert_eq!(Pools::returned(&pool).await.unwrap(), 1);
+    assert_eq!(<AsyncPool<Session> as Pools>::platform(), "ios");
+    assert!(pool.send("x").await.is_err());
+    assert_eq!(PoolsBoxed::end(&pool, "x".to_owned()).await.unwrap(), "x!");
+    assert_eq!(Pools::name(&Session::default()), "");
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod generics;
 mod hygiene;
 mod lints;
 mod options;
+mod pooled;
 mod probe;
 mod running;
 mod size;

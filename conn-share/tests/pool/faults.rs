@@ -131,7 +131,7 @@ async fn an_interrupted_worker_is_recovered_or_replaced() {
         .size(1)
         .is_interrupted(look)
         .recover(|worker| {
-            worker.lock().unwrap().1 = false;
+            worker.get_mut().unwrap().1 = false;
             Box::pin(std::future::ready(Ok::<_, String>(())))
         })
         .start()

@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 /// What a step of the device does.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mood {
+pub(crate) enum Mood {
     #[default]
     Works,
     /// Waits for a permit of the gate, then works.
@@ -21,30 +21,30 @@ pub enum Mood {
 }
 
 #[derive(Debug, Default)]
-pub struct Moods {
-    pub connect: Mood,
-    pub check: Mood,
-    pub reset: Mood,
-    pub disconnect: Mood,
+pub(crate) struct Moods {
+    pub(crate) connect: Mood,
+    pub(crate) check: Mood,
+    pub(crate) reset: Mood,
+    pub(crate) disconnect: Mood,
 }
 
 #[derive(Debug)]
-pub struct Device {
-    pub moods: Mutex<Moods>,
-    pub gate: Semaphore,
-    pub open: AtomicUsize,
-    pub most_open: AtomicUsize,
-    pub attempts: AtomicUsize,
-    pub checks: AtomicUsize,
-    pub resets: AtomicUsize,
-    pub goodbyes: AtomicUsize,
+pub(crate) struct Device {
+    pub(crate) moods: Mutex<Moods>,
+    pub(crate) gate: Semaphore,
+    pub(crate) open: AtomicUsize,
+    pub(crate) most_open: AtomicUsize,
+    pub(crate) attempts: AtomicUsize,
+    pub(crate) checks: AtomicUsize,
+    pub(crate) resets: AtomicUsize,
+    pub(crate) goodbyes: AtomicUsize,
 }
 
 /// One line of the device.
 #[derive(Debug)]
-pub struct Line {
-    pub number: usize,
-    pub broken: Arc<AtomicBool>,
+pub(crate) struct Line {
+    pub(crate) number: usize,
+    pub(crate) broken: Arc<AtomicBool>,
     _open: Open,
 }
 
@@ -67,13 +67,13 @@ impl Drop for Open {
 }
 
 impl Line {
-    pub fn break_it(&self) {
+    pub(crate) fn break_it(&self) {
         self.broken.store(true, SeqCst);
     }
 }
 
 impl Device {
-    pub fn new() -> Arc<Self> {
+    pub(crate) fn new() -> Arc<Self> {
         Arc::new(Self {
             moods: Mutex::default(),
             gate: Semaphore::new(0),
@@ -86,23 +86,23 @@ impl Device {
         })
     }
 
-    pub fn set(&self, change: impl FnOnce(&mut Moods)) {
+    pub(crate) fn set(&self, change: impl FnOnce(&mut Moods)) {
         change(&mut self.moods.lock().unwrap());
     }
 
-    pub fn pool(self: &Arc<Self>) -> PoolBuilder<Lines> {
+    pub(crate) fn pool(self: &Arc<Self>) -> PoolBuilder<Lines> {
         AsyncPool::builder(Lines(self.clone()))
     }
 
-    pub fn attempts(&self) -> usize {
+    pub(crate) fn attempts(&self) -> usize {
         self.attempts.load(SeqCst)
     }
 
-    pub fn open(&self) -> usize {
+    pub(crate) fn open(&self) -> usize {
         self.open.load(SeqCst)
     }
 
-    pub fn most_open(&self) -> usize {
+    pub(crate) fn most_open(&self) -> usize {
         self.most_open.load(SeqCst)
     }
 
@@ -124,7 +124,7 @@ impl Device {
     }
 }
 
-pub struct Lines(pub Arc<Device>);
+pub(crate) struct Lines(pub(crate) Arc<Device>);
 
 impl Connector for Lines {
     type Connection = Line;
@@ -159,20 +159,20 @@ impl Connector for Lines {
 }
 
 /// A pool of numbers, whose connects never wait.
-pub fn numbers(size: usize) -> PoolBuilder<impl Connector<Connection = usize>> {
+pub(crate) fn numbers(size: usize) -> PoolBuilder<impl Connector<Connection = usize>> {
     let next = AtomicUsize::new(0);
     AsyncPool::builder(move || std::future::ready(Ok::<_, String>(next.fetch_add(1, SeqCst)))).size(size)
 }
 
 /// Lets every other task of a current-thread runtime run until none has anything to do.
-pub async fn settle() {
+pub(crate) async fn settle() {
     for _ in 0..20 {
         tokio::task::yield_now().await;
     }
 }
 
 /// A pool whose background task is gone: the runtime that it was started in has ended.
-pub fn orphan<K: Connector>(builder: PoolBuilder<K>) -> AsyncPool<K::Connection> {
+pub(crate) fn orphan<K: Connector>(builder: PoolBuilder<K>) -> AsyncPool<K::Connection> {
     let start = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(builder.start()).unwrap()

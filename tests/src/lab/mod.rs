@@ -167,7 +167,7 @@ impl Lab {
         self.routes
     }
 
-    /// An address inside the network that router 2 announces under this number.
+    /// The address of the network that router 2 announces under this number, modulo their count.
     pub fn address(&self, network: usize) -> String {
         frr::prefix(network % self.routes)
     }
@@ -201,6 +201,14 @@ impl Lab {
     pub fn unanswered(&self, daemon: Daemon) -> Result<usize, Failure> {
         let sockets = self.cage.run(record::LIST_SOCKETS)?;
         Ok(record::queues(&sockets, &self.dir().join(format!("r1/{}.vty", daemon.name()))))
+    }
+
+    /// How many bytes from Telnet sessions zebra has not read yet. Of use while it is held.
+    pub fn line_queue(&self) -> Result<usize, Failure> {
+        let sockets = self.cage.run("ip netns exec r1 ss -t -n -H state established '( sport = :2601 )'")?;
+        // `RECV-Q SEND-Q OURS THEIRS`: the state is left out, as all have the same.
+        let queues = sockets.lines().filter_map(|socket| socket.split_whitespace().next()?.parse::<usize>().ok());
+        Ok(queues.sum())
     }
 
     /// What `sshd` wrote: who came, by which way, and who left.
@@ -246,17 +254,17 @@ impl Lab {
         Ok(())
     }
 
-    /// Waits until the tables have come to rest: all BGP routes in zebra, and both routers' OSPF link states with
-    /// the cable's two ends in them.
+    /// Waits until the tables have come to rest: all BGP routes and the other router's OSPF route in zebra, and
+    /// both routers' link states with the cable's two ends in them.
     fn wait_for_routes(&self) -> Result<(), Failure> {
         let mut state = String::new();
         let settled = wait_for(CONVERGENCE, || {
-            let routes = self.vtysh("show ip route bgp").unwrap_or_default();
+            let routes = self.vtysh("show ip route").unwrap_or_default();
             let links = self.vtysh("show ip ospf database").unwrap_or_default();
             let best = routes.lines().filter(|line| line.starts_with("B>* ")).count();
             let whole = links.lines().filter(|line| line.starts_with("10.0.0.") && line.trim().ends_with(" 3")).count();
             state = format!("{best} of {} BGP routes, {whole} of 2 OSPF routers", self.routes);
-            best == self.routes && whole == 2
+            best == self.routes && whole == 2 && routes.contains("\nO>* 10.0.0.2/32")
         });
         if settled.is_some() {
             return Ok(());

@@ -1,6 +1,11 @@
 //! Whole-system tests: one file per behaviour.
 
+mod bad_input;
+mod example;
+mod five_sessions;
 mod one_line;
+mod recordings;
 mod servers;
+mod storm;
 mod tidy;
 mod ways;

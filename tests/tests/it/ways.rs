@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use conn_share::{HostKeys, Target};
+use conn_share::{ConnectOptions, Credential, Device, HostKeys, Path, Target};
 use conn_share_tests::{Lab, Login};
 
 /// How long a call may take before a test calls it a hang: far above what any takes on a busy machine.
@@ -32,4 +32,19 @@ pub(crate) fn ssh(lab: &Lab) -> Target {
 /// The router's own Telnet line.
 pub(crate) fn telnet(lab: &Lab) -> Target {
     at(lab.telnet()).name("r1").password(lab.line_password()).enable(lab.enable_secret()).platform("frr")
+}
+
+/// The commands of the main job.
+pub(crate) const FIVE: [&str; 5] =
+    ["show version", "show running-config", "show ip ospf database", "show ip route", "show ip bgp"];
+
+/// The router as a device with the paths `mgmt` (SSH) and `console` (Telnet).
+pub(crate) fn device(lab: &Lab) -> Device {
+    let mgmt = Path::ssh(lab.ssh().ip().to_string()).port(lab.ssh().port());
+    let mut line = Credential::default();
+    line.password = Some(lab.line_password().into());
+    let console = Path::telnet(lab.telnet().ip().to_string()).port(lab.telnet().port()).credential("default", line);
+    let described = Device::builder("r1").os("frr").login(Login::Router.user(), lab.password());
+    let described = described.enable(lab.enable_secret()).path("mgmt", mgmt).path("console", console);
+    described.options(ConnectOptions::new().host_keys(only(lab.known_hosts()))).build().expect("a device")
 }

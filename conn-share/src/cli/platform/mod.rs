@@ -66,7 +66,7 @@ pub enum Proof {
     /// A command line whose output differs from its echo, run once a prompt shows: `{a}` and `{b}` stand for digits,
     /// and the output must be `{a}{b}`. Costs one round trip and a command. For plain shells.
     Command(String),
-    /// A line with a random number of blanks, entered once a prompt shows: its echo and a second prompt are the proof.
+    /// A line with a new number of blanks, entered once a prompt shows: its echo and a second prompt are the proof.
     /// Costs one round trip. For anything that echoes and takes an empty line as nothing to do.
     Blank,
     /// The prompt, and nothing after it for this long. No proof, but all that is left with a device that echoes

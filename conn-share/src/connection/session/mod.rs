@@ -28,12 +28,14 @@ pub(crate) struct Session {
     standing: Standing,
     /// Part of a write did not go out: the device has the start of a line that nobody finishes.
     half_written: bool,
-    /// What was last sent raw, and by which chain of calls.
+    /// What was first sent raw, and by which chain of calls.
     sent: Option<(u64, String)>,
     /// A configuration was cut off: the mode to go back to.
     leave_for: Option<String>,
     /// The mode that opening ended in.
     home: String,
+    /// The last bytes that came since the last proof: a question may stand in them.
+    tail: Vec<u8>,
     /// From here the engine counts its time.
     epoch: Instant,
     buffer: Vec<u8>,
@@ -88,7 +90,10 @@ impl Session {
     /// Writes `text` and a line end for the chain of calls `chain`.
     pub(crate) async fn send(&mut self, text: &str, chain: u64, deadline: Deadline) -> Result<()> {
         check(text)?;
-        self.sent = Some((chain, text.to_owned()));
+        // The echo of the first line is the one that the answers begin with.
+        if !self.has_sent(chain) {
+            self.sent = Some((chain, text.to_owned()));
+        }
         let line = format!("{text}{}", self.known.line_end);
         self.write(line.as_bytes(), deadline).await.map_err(|error| error.with_phase("sending"))
     }
@@ -136,7 +141,7 @@ impl Session {
             };
             self.write(kill.as_bytes(), deadline).await?;
         }
-        let exchange = Exchange::step(&self.known, self.now());
+        let exchange = Exchange::step(&self.known, &self.tail, self.now());
         self.run(exchange, PHASE, deadline).await?;
         self.leave_configuration(deadline).await
     }
@@ -168,6 +173,7 @@ impl Session {
             exchange.finish().ok_or_else(|| Error::new(ErrorKind::Protocol, "an exchange ended without a proof"))?;
         self.known.prompt.clone_from(&answer.prompt);
         self.sent = None;
+        self.tail.clear();
         self.standing = Standing::InStep;
         Ok(answer)
     }

@@ -40,6 +40,7 @@ impl Session {
             sent: None,
             leave_for: None,
             home: String::new(),
+            tail: Vec::new(),
             epoch: Instant::now(),
             buffer: vec![0; BUFFER],
         };
@@ -90,7 +91,7 @@ impl Session {
                 continue;
             }
             self.known.proof = proof.clone();
-            let exchange = Exchange::step(&self.known, self.now());
+            let exchange = Exchange::step(&self.known, b"", self.now());
             match self.run(exchange, "learning the prompt", deadline.min(Deadline::after(TRY))).await {
                 Ok(_) => {
                     tracing::debug!(?proof, prompt = %printable(&self.known.prompt), "learnt the prompt");

@@ -54,9 +54,20 @@ impl Session {
         };
         match result {
             Ok(0) => Err(Fault::Wire(self.lose(io::ErrorKind::UnexpectedEof.into()))),
-            Ok(read) => Ok(Some(read)),
+            Ok(read) => {
+                self.keep_tail(read);
+                Ok(Some(read))
+            }
             Err(error) => Err(Fault::Wire(self.lose(error))),
         }
+    }
+
+    fn keep_tail(&mut self, read: usize) {
+        const TAIL: usize = 512;
+        let new = self.buffer.get(read.saturating_sub(TAIL)..read).unwrap_or_default();
+        let old = (self.tail.len() + new.len()).saturating_sub(TAIL).min(self.tail.len());
+        self.tail.drain(..old);
+        self.tail.extend_from_slice(new);
     }
 
     /// The transport failed: says why, as far as it knows.

@@ -30,6 +30,8 @@ use place::{Place, Reading};
 /// Values may contain `%ENV{NAME}`. `%ASK{}`, `%ENC{}` and variables that are not set are errors for those who need the
 /// value: the file loads, and so do devices that do without.
 ///
+/// SSH host keys are checked whatever `ssh_options` say: the argument `known_hosts` names a further file of known keys.
+///
 /// Limits and defaults of this crate go where pyATS has room for others' settings:
 ///
 /// ```

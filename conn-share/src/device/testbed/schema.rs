@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::{Classes, ConnectOptions, Credential, Device, DeviceBuilder, Path, Result, Secret};
+use crate::{Classes, ConnectOptions, Credential, Device, DeviceBuilder, HostKeys, Path, Result, Secret};
 
 use super::Testbed;
 use super::place::Place;
@@ -260,6 +260,7 @@ fn options(place: &Place<'_>) -> Result<Deferred<ConnectOptions>> {
             "pool_size" => place
                 .number("a number of workers", 1, 10_000)?
                 .map(|size| options.pool_size = usize::try_from(size).ok()),
+            "known_hosts" => place.text()?.map(|file| options.host_keys = Some(HostKeys::known().file(file))),
             key => place.text()?.map(|value| drop(options.arguments.insert(key.to_owned(), value))),
         };
         if let Err(error) = read {

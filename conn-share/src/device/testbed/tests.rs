@@ -50,6 +50,7 @@ devices:
           connection_timeout: 120
           learn_hostname: True
           init_exec_commands: []
+          known_hosts: /etc/lab/known_hosts
           pool_size: 2
       rest:
         class: my.module.Fake
@@ -105,6 +106,7 @@ fn what_concerns_connections_is_read() {
     let mgmt = target(&testbed, "R1", "mgmt").expect("complete");
     assert_eq!((mgmt.port, mgmt.credential.username.as_str(), password(&mgmt)), (Some(2022), "other", Some("secret")));
     assert_eq!(mgmt.connect_timeout, Some(std::time::Duration::from_secs(120)));
+    assert_eq!(mgmt.host_keys, crate::HostKeys::known().file("/etc/lab/known_hosts"));
     assert_eq!(mgmt.arguments.get("learn_hostname").map(String::as_str), Some("True"));
     assert_eq!(mgmt.arguments.len(), 1);
 
@@ -123,7 +125,7 @@ fn what_is_not_to_be_had_is_an_error_for_those_who_need_it() {
     assert_eq!(error.kind(), ErrorKind::Config);
     assert_eq!(
         error.to_string(),
-        "R1 via broken: lab.yaml:49: devices.R1.connections.broken.ip: \
+        "R1 via broken: lab.yaml:50: devices.R1.connections.broken.ip: \
          the environment variable NO_SUCH_VARIABLE is not set"
     );
     let error = target(&testbed, "R1", "nowhere").expect_err("no host");

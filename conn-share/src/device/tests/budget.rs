@@ -86,6 +86,19 @@ async fn a_session_counts_from_connect_to_disconnect_of_the_object_itself() {
     assert_eq!(device.sessions(), 1);
 }
 
+#[tokio::test]
+async fn one_that_connected_past_the_limits_is_counted_at_the_next_connect() {
+    let _peer = Peer::at("past-the-limits");
+    let device = device("past-the-limits").max_sessions(1).build().expect("valid");
+    let connection = device.connect::<Fake>(ConnectOptions::via("a")).await.expect("connects");
+    connection.disconnect().await.expect("closes");
+    let class = device.connection_as::<Fake>("a").expect("a single one");
+    crate::Connection::connect(&*class).await.expect("connects");
+    assert_eq!(device.sessions(), 0, "the class itself knows no limits");
+    device.connect::<Fake>(ConnectOptions::via("a")).await.expect("connects");
+    assert_eq!(device.sessions(), 1);
+}
+
 #[test]
 fn a_pool_larger_than_the_budget_is_a_mistake() {
     let device = device("nowhere").max_sessions(3).build().expect("valid");

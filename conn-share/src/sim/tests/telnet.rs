@@ -129,3 +129,15 @@ async fn options_are_negotiated_and_their_refusal_is_final() {
     terminal.until("> ").await;
     assert!(!terminal.unread.contains(&255));
 }
+
+#[tokio::test]
+async fn what_was_typed_and_erased_is_no_command() {
+    let router = router().start().await.expect("starts");
+    let mut terminal = enabled(&router).await;
+    router.clear_log();
+    terminal.send("123\x01\x0b").await;
+    assert_eq!(terminal.until("   \x08\x08\x08").await, "123\x08\x08\x08   \x08\x08\x08");
+    terminal.send("\r\n").await;
+    assert_eq!(terminal.until("# ").await, "\r\nr1# ");
+    assert_eq!(started(&router.log()), [""; 0]);
+}

@@ -1,0 +1,170 @@
+//! Calls given up at every point: whoever comes next gets its own answer.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use super::*;
+use crate::ErrorKind;
+
+/// Polls `future` up to `polls` times, then drops it; its output, if it finished.
+async fn cut<F: Future>(future: F, polls: usize) -> Option<F::Output> {
+    let mut future = pin!(future);
+    let mut left = polls;
+    poll_fn(|cx| {
+        if left == 0 {
+            return Poll::Ready(None);
+        }
+        left -= 1;
+        future.as_mut().poll(cx).map(Some)
+    })
+    .await
+}
+
+fn manners() -> Vec<(&'static str, &'static str, Manner)> {
+    let plain = Manner { piece: 7, ..Manner::default() };
+    vec![
+        ("frr", "\n", plain.clone()),
+        ("frr", "\r\n", Manner { doubles: true, ..plain.clone() }),
+        ("cisco_ios", "\r", Manner { cooked: true, ..plain.clone() }),
+        ("linux", "\n", plain.clone()),
+        ("generic", "\r\n", Manner { editor: false, ..plain }),
+    ]
+}
+
+#[tokio::test(start_paused = true)]
+async fn execute_at_every_poll() {
+    for (platform, line_end, manner) in manners() {
+        let (router, record) = connected(platform, line_end, manner).await;
+        let mut finished = 0;
+        for polls in 0.. {
+            if let Some(reply) = cut(router.execute("say old"), polls).await {
+                assert_eq!(reply.expect("answered"), "you said old", "{platform}, {polls} polls");
+                finished += 1;
+            }
+            let tag = format!("you said {polls}");
+            let reply = router.execute(&format!("say {polls}")).await.expect("in step again");
+            assert_eq!(reply, tag.as_str(), "{platform}, after {polls} polls");
+            if finished == 3 {
+                break;
+            }
+        }
+        assert_eq!(router.status().reconnected, 0, "{platform}: every recovery is in place");
+        assert!(router.status().resynchronised > 0, "{platform}");
+        assert_eq!(record.logins.load(std::sync::atomic::Ordering::Relaxed), 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_answer_at_many_polls() {
+    for (platform, line_end, manner) in manners() {
+        let (router, _) = connected(platform, line_end, Manner { piece: usize::MAX, ..manner }).await;
+        for polls in (0..400).step_by(9) {
+            let _ = cut(router.execute("long old"), polls).await;
+            assert_eq!(
+                router.execute("long new").await.expect("in step"),
+                long("new").as_str(),
+                "{platform}, after {polls} polls"
+            );
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn configure_at_every_poll() {
+    let (router, _) = connected("frr", "\n", Manner { piece: 7, ..Manner::default() }).await;
+    let mut finished = 0;
+    for polls in 0.. {
+        if let Some(reply) = cut(router.configure("interface lo\ndescription x"), polls).await {
+            reply.expect("applied");
+            finished += 1;
+        }
+        let reply = router.execute("say x").await.expect("in step again");
+        assert_eq!((reply.text(), reply.mode()), ("you said x", "enable"), "after {polls} polls");
+        if finished == 3 {
+            break;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn connect_at_every_poll() {
+    for polls in 0.. {
+        let (router, _) = unconnected("frr", "\r\n", Manner { password: Some("p"), ..Manner::default() }, |target| {
+            target.password("p")
+        });
+        let done = cut(router.connect(), polls).await;
+        router.connect().await.expect("connects");
+        assert_eq!(router.execute("say x").await.expect("answered"), "you said x", "after {polls} polls");
+        if done.is_some() {
+            break;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn send_and_receive_at_every_poll() {
+    use crate::LockableExt;
+    let (router, _) = connected("frr", "\n", Manner { piece: 7, ..Manner::default() }).await;
+    let mut finished = 0;
+    for polls in 0.. {
+        let raw = router.exclusive(async {
+            router.send("say old").await?;
+            router.receive().await
+        });
+        finished += usize::from(cut(raw, polls).await.is_some());
+        assert_eq!(router.receive().await.expect_err("not ours").kind(), ErrorKind::OutOfStep);
+        assert_eq!(router.execute("say new").await.expect("in step"), "you said new", "after {polls} polls");
+        if finished == 3 {
+            break;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_timeout_the_old_answer_is_dropped() {
+    let (router, record) =
+        unconnected("frr", "\n", Manner::default(), |target| target.command_timeout(Duration::from_secs(4)));
+    router.connect().await.expect("connects");
+    let error = router.execute("gate").await.expect_err("too slow");
+    assert!(error.is_timeout() && error.was_sent(), "{error:?}");
+    record.gate.notify_one();
+    assert_eq!(router.execute("say x").await.expect("in step"), "you said x");
+    assert_eq!((router.status().resynchronised, router.status().reconnected), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stuck_command_is_interrupted_or_left_behind() {
+    let (router, _) =
+        unconnected("frr", "\n", Manner::default(), |target| target.command_timeout(Duration::from_secs(20)));
+    router.connect().await.expect("connects");
+    router.execute("stuck").await.expect_err("stuck");
+    assert_eq!(router.execute("say x").await.expect("interrupted"), "you said x");
+    assert_eq!((router.status().resynchronised, router.status().reconnected), (1, 0));
+
+    router.execute("gate").await.expect_err("too slow");
+    let started = tokio::time::Instant::now();
+    assert_eq!(router.execute("say y").await.expect("on a new session"), "you said y");
+    assert!(started.elapsed() < Duration::from_secs(20));
+    assert_eq!((router.status().resynchronised, router.status().reconnected), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_that_was_given_up_ends_in_a_new_session_within_the_deadline() {
+    let (router, _) =
+        unconnected("frr", "\n", Manner::default(), |target| target.command_timeout(Duration::from_millis(300)));
+    router.connect().await.expect("connects");
+    let _ = cut(router.execute("flood"), 10).await;
+    let resume = tokio::spawn(async move {
+        // A flood leaves paused time no idle moment to jump in; it is moved by hand.
+        router.execute("say x").await.map(|reply| (reply, router.status()))
+    });
+    while !resume.is_finished() {
+        tokio::time::advance(Duration::from_millis(1)).await;
+        tokio::task::yield_now().await;
+    }
+    let (reply, status) = resume.await.expect("no panic").expect("on a new session");
+    assert_eq!(reply, "you said x");
+    assert_eq!(status.reconnected, 1);
+}

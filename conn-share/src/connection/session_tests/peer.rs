@@ -1,0 +1,361 @@
+//! The other side: a device with a line editor, over an in-memory pipe.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
+use tokio::sync::Notify;
+
+use crate::transport::{Line, Transport};
+
+/// What this device is like.
+#[derive(Clone, Debug)]
+pub(super) struct Manner {
+    /// Asked before the first prompt.
+    pub(super) password: Option<&'static str>,
+    pub(super) enable: Option<&'static str>,
+    pub(super) banner: &'static str,
+    /// Knows ctrl-A, ctrl-K, ctrl-U and backspace; otherwise keys are text up to the line end.
+    pub(super) editor: bool,
+    pub(super) echo: bool,
+    /// CR LF is two line ends.
+    pub(super) doubles: bool,
+    /// What is typed while a command runs is echoed at once by the terminal, control characters as `^A`.
+    pub(super) cooked: bool,
+    /// Writes no more than this at once.
+    pub(super) piece: usize,
+    pub(super) mute: bool,
+}
+
+impl Default for Manner {
+    fn default() -> Self {
+        Self {
+            password: None,
+            enable: None,
+            banner: "\r\nwelcome to r1\r\n",
+            editor: true,
+            echo: true,
+            doubles: false,
+            cooked: false,
+            piece: usize::MAX,
+            mute: false,
+        }
+    }
+}
+
+/// What the device saw.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    pub(super) commands: Mutex<Vec<String>>,
+    pub(super) logins: AtomicUsize,
+    /// Lets a command that waits for it go on.
+    pub(super) gate: Notify,
+}
+
+impl Record {
+    pub(super) fn commands(&self) -> Vec<String> {
+        self.commands.lock().expect("not poisoned").clone()
+    }
+}
+
+/// Starts a device and returns the way to it. It ends with the stream.
+pub(super) fn device(manner: Manner, record: Arc<Record>) -> Box<dyn Transport> {
+    record.logins.fetch_add(1, Ordering::Relaxed);
+    let (ours, theirs) = tokio::io::duplex(4096);
+    let device =
+        Device { stream: theirs, manner, record, mode: "> ", typed: Vec::new(), queue: Vec::new(), returned: false };
+    tokio::spawn(device.run());
+    Box::new(Pipe { stream: ours, line: Arc::default() })
+}
+
+struct Device {
+    stream: DuplexStream,
+    manner: Manner,
+    record: Arc<Record>,
+    mode: &'static str,
+    typed: Vec<u8>,
+    queue: Vec<u8>,
+    returned: bool,
+}
+
+impl Device {
+    async fn run(mut self) {
+        // The pipe's end ends the device.
+        let _ = self.serve().await;
+    }
+
+    async fn serve(&mut self) -> io::Result<()> {
+        if self.manner.mute {
+            return std::future::pending().await;
+        }
+        self.say(self.manner.banner).await?;
+        if let Some(password) = self.manner.password {
+            for attempt in 1.. {
+                self.say("Password: ").await?;
+                if self.secret().await? == password {
+                    break;
+                }
+                if attempt == 3 {
+                    return self.say("% Bad passwords, too many failures!\r\n").await;
+                }
+            }
+            self.say("\r\n").await?;
+        }
+        if self.manner.enable.is_none() {
+            self.mode = "# ";
+        }
+        self.prompt().await?;
+        loop {
+            let key = self.key().await?;
+            self.press(key).await?;
+        }
+    }
+
+    async fn press(&mut self, key: u8) -> io::Result<()> {
+        let after_return = std::mem::replace(&mut self.returned, key == b'\r');
+        match key {
+            b'\n' if after_return && !self.manner.doubles => Ok(()),
+            b'\r' | b'\n' => self.enter().await,
+            0x01 if self.manner.editor => self.say(&"\x08".repeat(self.typed.len())).await,
+            0x0b if self.manner.editor => {
+                self.typed.clear();
+                self.say("\x1b[K").await
+            }
+            0x15 if self.manner.editor => {
+                let all = self.typed.len();
+                self.typed.clear();
+                self.say(&("\x08".repeat(all) + "\x1b[K")).await
+            }
+            0x08 | 0x7f if self.manner.editor => match self.typed.pop() {
+                Some(_) => self.say("\x08 \x08").await,
+                None => Ok(()),
+            },
+            0x03 if self.manner.editor => {
+                self.typed.clear();
+                self.say("\r\n").await?;
+                self.prompt().await
+            }
+            key => {
+                self.typed.push(key);
+                if self.manner.echo { self.say(&char::from(key).to_string()).await } else { Ok(()) }
+            }
+        }
+    }
+
+    async fn enter(&mut self) -> io::Result<()> {
+        if self.manner.echo {
+            self.say("\r\n").await?;
+        }
+        let command = String::from_utf8_lossy(&std::mem::take(&mut self.typed)).into_owned();
+        if !command.trim().is_empty() {
+            self.record.commands.lock().expect("not poisoned").push(command.clone());
+        }
+        self.command(command.trim()).await?;
+        self.prompt().await
+    }
+
+    async fn prompt(&mut self) -> io::Result<()> {
+        let prompt = format!("r1{}", self.mode);
+        self.say(&prompt).await
+    }
+
+    async fn command(&mut self, command: &str) -> io::Result<()> {
+        let (verb, rest) = command.split_once(' ').unwrap_or((command, ""));
+        match verb {
+            "" | "terminal" | "interface" | "description" => Ok(()),
+            "say" => self.say(&format!("you said {rest}\r\n")).await,
+            "long" => {
+                for line in 0..200 {
+                    self.say(&format!("*> 10.0.{line}.0/24 {rest}\r\n")).await?;
+                    tokio::task::yield_now().await;
+                }
+                Ok(())
+            }
+            // Output whose line equals the prompt, at the end of a read; the rest comes later.
+            "trap" => {
+                self.say("one\r\nr1# ").await?;
+                self.pause(Duration::from_secs(30)).await?;
+                self.say("\r\nr1# ").await?;
+                self.pause(Duration::from_secs(30)).await?;
+                self.say("\r\ntwo\r\n").await
+            }
+            "gate" => {
+                self.record.gate.notified().await;
+                self.say("opened\r\n").await
+            }
+            "stuck" => loop {
+                if self.key().await? == 0x03 {
+                    return self.say("^C\r\n").await;
+                }
+            },
+            "flood" => loop {
+                self.say("flood flood flood\r\n").await?;
+                tokio::task::yield_now().await;
+            },
+            "binary" => {
+                let megabyte: Vec<u8> =
+                    (0..1 << 20).map(|byte: u32| (byte.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+                for _ in 0..rest.parse().unwrap_or(1) {
+                    self.stream.write_all(&megabyte).await?;
+                }
+                self.say("\r\n").await
+            }
+            "pages" => {
+                for page in 1..=3 {
+                    self.say(&format!("page {page}\r\n --More-- ")).await?;
+                    self.key().await?;
+                    self.say("\r          \r").await?;
+                }
+                self.say("end of pages\r\n").await
+            }
+            "log" => {
+                self.say("before\r\n%LINK-3-UPDOWN: eth0\r\nafter\r\n").await?;
+                self.prompt().await?;
+                self.say("\r\n%SYS-5-CONFIG: done\r\n").await
+            }
+            "reload" => {
+                self.say("Proceed with reload? [confirm]").await?;
+                let key = self.key().await?;
+                self.say(if matches!(key, b'y' | b'\r' | b'\n') {
+                    "\r\nreloading\r\n"
+                } else {
+                    "\r\nnot reloading\r\n"
+                })
+                .await
+            }
+            "rename" => {
+                self.mode = "-new# ";
+                Ok(())
+            }
+            "die" => Err(io::ErrorKind::BrokenPipe.into()),
+            "enable" => {
+                self.say("Password: ").await?;
+                if Some(self.secret().await?.as_str()) == self.manner.enable {
+                    self.mode = "# ";
+                }
+                self.say("\r\n").await
+            }
+            "configure" => {
+                self.mode = "(config)# ";
+                Ok(())
+            }
+            "end" => {
+                self.mode = "# ";
+                Ok(())
+            }
+            _ => self.say(&format!("% Unknown command: {command}\r\n")).await,
+        }
+    }
+
+    /// A pause inside a command. A terminal in cooked mode echoes what is typed meanwhile.
+    async fn pause(&mut self, time: Duration) -> io::Result<()> {
+        let end = tokio::time::Instant::now() + time;
+        while let Ok(key) = tokio::time::timeout_at(end, self.stream.read_u8()).await {
+            let key = key?;
+            self.queue.push(key);
+            if self.manner.cooked {
+                let shown = match key {
+                    b'\r' | b'\n' => "\r\n".to_owned(),
+                    0..0x20 => format!("^{}", char::from(key + 0x40)),
+                    _ => char::from(key).to_string(),
+                };
+                self.say(&shown).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn secret(&mut self) -> io::Result<String> {
+        let mut line = Vec::new();
+        loop {
+            match self.key().await? {
+                b'\n' if line.is_empty() && self.returned => self.returned = false,
+                b'\r' => {
+                    self.returned = true;
+                    break;
+                }
+                b'\n' => break,
+                key => line.push(key),
+            }
+        }
+        Ok(String::from_utf8_lossy(&line).into_owned())
+    }
+
+    async fn key(&mut self) -> io::Result<u8> {
+        if self.queue.is_empty() { self.stream.read_u8().await } else { Ok(self.queue.remove(0)) }
+    }
+
+    async fn say(&mut self, text: &str) -> io::Result<()> {
+        for piece in text.as_bytes().chunks(self.manner.piece) {
+            self.stream.write_all(piece).await?;
+            if self.manner.piece < 64 {
+                tokio::task::yield_now().await;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Our end of the pipe.
+struct Pipe {
+    stream: DuplexStream,
+    line: Arc<PipeLine>,
+}
+
+#[derive(Default)]
+struct PipeLine {
+    cut: AtomicBool,
+    waker: Mutex<Option<std::task::Waker>>,
+}
+
+impl Line for PipeLine {
+    fn is_open(&self) -> bool {
+        !self.cut.load(Ordering::Relaxed)
+    }
+
+    fn cut(&self) {
+        self.cut.store(true, Ordering::Relaxed);
+        if let Some(waker) = self.waker.lock().expect("not poisoned").take() {
+            waker.wake();
+        }
+    }
+}
+
+impl Transport for Pipe {
+    fn line(&self) -> Arc<dyn Line> {
+        self.line.clone()
+    }
+}
+
+impl AsyncRead for Pipe {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        *self.line.waker.lock().expect("not poisoned") = Some(cx.waker().clone());
+        if !self.line.is_open() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        let before = buf.filled().len();
+        let poll = Pin::new(&mut self.stream).poll_read(cx, buf);
+        if matches!(poll, Poll::Ready(Ok(()))) && buf.filled().len() == before {
+            self.line.cut.store(true, Ordering::Relaxed);
+        }
+        poll
+    }
+}
+
+impl AsyncWrite for Pipe {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,247 @@
+//! What goes right and wrong while nobody gives up.
+
+use std::time::Duration;
+
+use super::*;
+use crate::{ErrorKind, ExecuteOptions, Interaction, LockableExt};
+
+/// Every platform and manner that has a proof.
+fn manners() -> Vec<(&'static str, &'static str, Manner)> {
+    let plain = Manner::default();
+    let mut all = Vec::new();
+    for platform in ["frr", "cisco_ios", "linux", "generic"] {
+        for piece in [1, 3, usize::MAX] {
+            all.push((platform, "\n", Manner { piece, ..plain.clone() }));
+            all.push((platform, "\r\n", Manner { piece, ..plain.clone() }));
+            all.push((platform, "\r\n", Manner { piece, doubles: true, ..plain.clone() }));
+            all.push((platform, "\r", Manner { piece, cooked: true, ..plain.clone() }));
+        }
+    }
+    all.push(("frr", "\n", Manner { editor: false, ..plain.clone() }));
+    all.push(("generic", "\r\n", Manner { editor: false, ..plain }));
+    all
+}
+
+#[tokio::test(start_paused = true)]
+async fn answers_are_whole() {
+    for (platform, line_end, manner) in manners() {
+        let shown = format!("{platform} {line_end:?} {manner:?}");
+        let (router, _) = connected(platform, line_end, manner).await;
+        for _ in 0..2 {
+            assert_eq!(router.execute("say hello").await.expect(&shown), "you said hello", "{shown}");
+            assert_eq!(router.execute("long x").await.expect(&shown), long("x").as_str(), "{shown}");
+            assert_eq!(router.execute("terminal").await.expect(&shown), "", "{shown}");
+        }
+        router.disconnect().await.expect("closes");
+        assert!(!router.is_connected());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_output_line_equal_to_the_prompt_ends_nothing() {
+    for (platform, line_end, manner) in manners() {
+        let shown = format!("{platform} {line_end:?} {manner:?}");
+        // Blanks that a cooked terminal echoes cannot be told from the line editor's: only `generic` relies on them.
+        if platform == "generic" && manner.cooked {
+            continue;
+        }
+        let (router, _) =
+            unconnected(platform, line_end, manner, |target| target.command_timeout(Duration::from_secs(200)));
+        router.connect().await.expect(&shown);
+        assert_eq!(router.execute("trap").await.expect(&shown), "one\nr1# \nr1# \ntwo", "{shown}");
+        assert_eq!(router.execute("say next").await.expect(&shown), "you said next", "{shown}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_echoes_nothing_is_believed_after_a_pause() {
+    let (router, _) = connected("generic", "\n", Manner { echo: false, editor: false, ..Manner::default() }).await;
+    assert_eq!(router.execute("say hello").await.expect("answered"), "you said hello");
+    assert_eq!(router.execute("terminal").await.expect("answered"), "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn pagers_are_answered() {
+    for platform in ["frr", "cisco_ios", "generic"] {
+        let (router, _) = connected(platform, "\n", Manner::default()).await;
+        let pages = router.execute("pages").await.expect("answered");
+        assert_eq!(pages, "page 1\npage 2\npage 3\nend of pages", "{platform}");
+        assert_eq!(router.execute("say on").await.expect("answered"), "you said on", "{platform}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn log_lines_end_nothing() {
+    let (router, _) = connected("frr", "\n", Manner::default()).await;
+    let text = router.execute("log").await.expect("answered").into_text();
+    assert!(
+        text.starts_with("before\n%LINK-3-UPDOWN: eth0\nafter\n") && text.ends_with("%SYS-5-CONFIG: done"),
+        "{text}"
+    );
+    assert_eq!(router.execute("say on").await.expect("answered"), "you said on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn questions_are_answered_as_stated() {
+    let (router, _) = connected("frr", "\n", Manner::default()).await;
+    let yes = ExecuteOptions::new().interaction(Interaction::keys("[confirm]", "y"));
+    let said = router.execute_with("reload", &yes).await.expect("answered");
+    assert_eq!(said, "Proceed with reload? [confirm]\nreloading");
+    let said = router.execute("reload").await.expect("answered");
+    assert!(said.ends_with("not reloading"), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_host_name_is_learnt() {
+    for platform in ["frr", "linux", "generic"] {
+        let (router, _) = connected(platform, "\n", Manner::default()).await;
+        assert_eq!(router.execute("rename").await.expect("answered"), "", "{platform}");
+        assert_eq!(router.execute("say x").await.expect("answered"), "you said x", "{platform}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn refusals_are_replies() {
+    let (router, _) = connected("frr", "\n", Manner::default()).await;
+    let reply = router.execute("bogus").await.expect("answered");
+    assert_eq!(reply.refused(), Some("% Unknown command: bogus"));
+    assert_eq!(reply.mode(), "enable");
+    assert_eq!(reply.ok().expect_err("refused").kind(), ErrorKind::Refused);
+}
+
+#[tokio::test(start_paused = true)]
+async fn control_characters_are_not_sent() {
+    let (router, record) = connected("frr", "\n", Manner::default()).await;
+    let before = record.commands();
+    for command in ["say a\nsay b", "say a\r", "say \x03", "\u{9b}"] {
+        assert_eq!(router.execute(command).await.expect_err("refused").kind(), ErrorKind::Usage);
+    }
+    assert_eq!(router.send("say a\nb").await.expect_err("refused").kind(), ErrorKind::Usage);
+    assert_eq!(record.commands(), before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn configuration_goes_in_and_out() {
+    let (router, record) = connected("frr", "\n", Manner::default()).await;
+    let reply = router.configure("interface lo\n description x\n\n").await.expect("applied");
+    assert_eq!((reply.text(), reply.mode()), ("", "enable"));
+    let sent = record.commands();
+    assert_eq!(sent[sent.len() - 4..], ["configure terminal", "interface lo", " description x", "end"]);
+
+    let error = router.configure("interface lo\nbogus\ndescription y").await.expect_err("refused");
+    assert_eq!(error.kind(), ErrorKind::Refused);
+    let text = error.to_string();
+    assert!(text.contains("line 2 of 3") && text.contains("line 1 was applied: `interface lo`"), "{text}");
+    assert_eq!(router.execute("say x").await.expect("answered").mode(), "enable");
+    assert!(!record.commands().contains(&"description y".to_owned()));
+
+    let error = router.configure("bogus").await.expect_err("refused");
+    assert!(error.to_string().contains("no line was applied"), "{error}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn logins_are_refused_clearly() {
+    let manner = Manner { password: Some("right"), enable: Some("secret"), ..Manner::default() };
+    let attempt = async |password: Option<&str>, enable: Option<&str>| {
+        let (router, _) = unconnected("frr", "\r\n", manner.clone(), |mut target| {
+            target.enable = enable.map(Into::into);
+            target.credential.password = password.map(Into::into);
+            target
+        });
+        let kind = router.connect().await.map_err(|error| {
+            assert_eq!(error.device(), Some("r1"));
+            assert!(error.phase().is_some(), "{error:?}");
+            error.kind()
+        });
+        (kind, router.is_connected())
+    };
+    assert_eq!(attempt(Some("right"), Some("secret")).await, (Ok(()), true));
+    assert_eq!(attempt(Some("wrong"), None).await, (Err(ErrorKind::Authentication), false));
+    assert_eq!(attempt(None, None).await, (Err(ErrorKind::Authentication), false));
+    assert_eq!(attempt(Some("right"), Some("wrong")).await, (Err(ErrorKind::Privilege), false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn silence_and_busy_lines_end() {
+    let (router, _) = unconnected("frr", "\n", Manner { mute: true, ..Manner::default() }, |target| {
+        target.connect_timeout(Duration::from_secs(7))
+    });
+    let started = tokio::time::Instant::now();
+    assert_eq!(router.connect().await.expect_err("mute").kind(), ErrorKind::Timeout);
+    assert_eq!(started.elapsed().as_secs(), 7);
+
+    let manner = Manner { banner: "% Port already in use by admin\r\n", ..Manner::default() };
+    let (router, _) = unconnected("frr", "\n", manner, |target| target);
+    assert_eq!(router.connect().await.expect_err("busy").kind(), ErrorKind::Busy);
+
+    let (router, _) =
+        unconnected("frr", "\r", Manner { mute: true, ..Manner::default() }, |target| target.argument("raw", "true"));
+    assert_eq!(router.connect().await.expect_err("mute console").kind(), ErrorKind::Busy);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_peer_is_an_error_and_then_a_new_session() {
+    let (router, record) = connected("frr", "\n", Manner::default()).await;
+    let error = router.execute("die").await.expect_err("gone");
+    assert_eq!((error.kind(), error.was_sent()), (ErrorKind::Disconnected, true));
+    assert!(!router.is_connected());
+    assert_eq!(router.execute("say x").await.expect("on a new session"), "you said x");
+    assert_eq!((router.status().reconnected, record.logins.load(std::sync::atomic::Ordering::Relaxed)), (1, 2));
+    let dies = record.commands().iter().filter(|command| *command == "die").count();
+    assert_eq!(dies, 1, "a command that was sent is never sent again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn never_connected_is_not_connected() {
+    let (router, record) = unconnected("frr", "\n", Manner::default(), |target| target);
+    assert_eq!(router.execute("say x").await.expect_err("unconnected").kind(), ErrorKind::NotConnected);
+    assert_eq!(router.receive().await.expect_err("unconnected").kind(), ErrorKind::NotConnected);
+    router.disconnect().await.expect("nothing to do");
+    router.connect().await.expect("connects");
+    router.connect().await.expect("does nothing");
+    assert_eq!(record.logins.load(std::sync::atomic::Ordering::Relaxed), 1);
+    router.disconnect().await.expect("closes");
+    assert_eq!(router.execute("say x").await.expect_err("closed").kind(), ErrorKind::NotConnected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn raw_work_belongs_to_its_section() {
+    let (router, _) = connected("frr", "\n", Manner::default()).await;
+    let raw = async {
+        router.send("say one").await?;
+        router.send("say two").await?;
+        router.receive().await
+    };
+    let text = router.exclusive(raw).await.expect("locked").expect("answered");
+    assert!(text.contains("you said one") && text.ends_with("you said two"), "{text}");
+
+    assert_eq!(router.receive().await.expect_err("nothing sent").kind(), ErrorKind::OutOfStep);
+    router.send("say stray").await.expect("sent");
+    assert_eq!(router.receive().await.expect_err("another chain").kind(), ErrorKind::OutOfStep);
+    assert_eq!(router.execute("say mine").await.expect("answered"), "you said mine");
+}
+
+#[tokio::test(start_paused = true)]
+async fn floods_and_binaries_stay_bounded() {
+    let (router, _) = unconnected("frr", "\n", Manner::default(), |target| target.argument("max_output", "100000"));
+    router.connect().await.expect("connects");
+    assert_eq!(router.execute("flood").await.expect_err("flood").kind(), ErrorKind::Overflow);
+
+    let (router, _) = unconnected("frr", "\n", Manner::default(), |target| target.argument("max_output", "200000000"));
+    router.connect().await.expect("connects");
+    let megabytes = if cfg!(debug_assertions) { 10 } else { 50 };
+    router.execute(&format!("binary {megabytes}")).await.expect("answered");
+    assert_eq!(router.execute("say x").await.expect("answered"), "you said x");
+}
+
+#[tokio::test(start_paused = true)]
+async fn disconnect_cuts_a_running_command() {
+    let (router, _) = connected("frr", "\n", Manner::default()).await;
+    let started = tokio::time::Instant::now();
+    let (executed, queued, disconnected) =
+        tokio::join!(router.execute("gate"), router.execute("say x"), router.disconnect());
+    assert_eq!(executed.expect_err("cut").kind(), ErrorKind::Disconnected);
+    assert_eq!(queued.expect_err("closed").kind(), ErrorKind::NotConnected);
+    disconnected.expect("closed");
+    assert_eq!(started.elapsed().as_secs(), 5);
+}
