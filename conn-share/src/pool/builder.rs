@@ -234,9 +234,11 @@ where
     <K::Connection as Lockable>::State: Send,
 {
     /// Workers wear `#[locked]`: one whose call was cut off half-way is recovered by its own
-    /// [`recover`](Lockable::recover) before the next request sees it, and replaced where that fails or there is none.
+    /// [`recover`](Lockable::recover) before the next request sees it, and replaced where that fails or there is none. So
+    /// is one whose lock was closed.
     pub fn lockable(self) -> Self {
-        self.is_interrupted(|worker| worker.conn_lock().is_interrupted())
+        // A section on a closed lock fails, so such a worker is replaced.
+        self.is_interrupted(|worker| worker.conn_lock().is_interrupted() || worker.conn_lock().is_closed())
             .recover(|worker| Box::pin(recover_now(&*worker)))
     }
 }
