@@ -298,11 +298,21 @@ async fn attempt_to_close(book: Arc<Book>, entry: Arc<Entry>) -> Result<()> {
     done.map_err(|error| error.with_device(&entry.recipe.plan.name))
 }
 
+const PANICKED: &str = "the connection class panicked while disconnecting";
+
 async fn disconnect(entry: &Entry, limit: Duration) -> Result<()> {
     let disconnecting = AssertUnwindSafe(entry.link.connection.disconnect()).catch_unwind();
-    match Deadline::after(limit).bound(disconnecting).await {
+    let deadline = Deadline::after(limit);
+    let done = match deadline.bound(disconnecting).await {
         Ok(Ok(done)) => done,
-        Ok(Err(_)) => Err(Error::new(ErrorKind::Usage, "the connection class panicked while disconnecting")),
+        Ok(Err(_)) => Err(Error::new(ErrorKind::Usage, PANICKED)),
         Err(_) => Err(Error::timeout("disconnecting", limit)),
+    };
+    if let (Err(_), Some(pool)) = (&done, &entry.link.pool) {
+        // Workers that did not come back in time: their callers learn it from them, and not at a limit of their own.
+        if let Ok(Err(_)) = deadline.bound(AssertUnwindSafe(pool.cut()).catch_unwind()).await {
+            return Err(Error::new(ErrorKind::Usage, PANICKED));
+        }
     }
+    done
 }

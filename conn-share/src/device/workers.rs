@@ -3,7 +3,7 @@
 use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,6 +15,7 @@ use crate::{
 };
 
 use super::entry::{CONNECT_TIMEOUT, Link, Plan};
+use super::pcall::pcall;
 use super::session::{GRACE, Session};
 
 /// How long a pool takes a refused login as the answer for all its workers: a wrong password tried by each of them, and
@@ -26,10 +27,12 @@ pub(super) async fn open_pool<C: ConnectionClass>(plan: Arc<Plan>, size: usize) 
     // A mistake in the target is told before anything is opened, and as itself.
     plan.session::<C>()?;
     let options = &plan.options;
-    let mut builder = AsyncPool::builder(Workers::<C>::new(plan.clone()))
+    let opened = Opened::default();
+    let mut builder = AsyncPool::builder(Workers::<C>::new(plan.clone(), opened.clone()))
         .size(size)
         .connect_timeout(options.connect_timeout.unwrap_or(CONNECT_TIMEOUT).saturating_add(2 * GRACE))
-        .close_timeout(plan.disconnect_timeout.saturating_sub(plan.disconnect_timeout / 10));
+        // The other half is for cutting those that did not come back.
+        .close_timeout(plan.disconnect_timeout / 2);
     if let Some(limit) = options.pool_timeout {
         builder = builder.timeout(limit);
     }
@@ -37,7 +40,35 @@ pub(super) async fn open_pool<C: ConnectionClass>(plan: Arc<Plan>, size: usize) 
         builder = builder.reset(|worker: &mut Session<C>| Box::pin(async move { worker.reset().await }));
     }
     let pool = builder.start().await.map_err(|error| did_not_start(error, size).with_device(&plan.name))?;
-    Ok(Link { connection: Arc::new(pool.clone()), pool: Some(Arc::new(pool)) })
+    Ok(Link { connection: Arc::new(pool.clone()), pool: Some(Arc::new(Pooled { pool, opened })) })
+}
+
+/// The connections that a pool has opened. Those on loan are out of the pool's reach, and have to be cut all the same
+/// when it is disconnected.
+struct Opened<C>(Arc<Mutex<Vec<Weak<C>>>>);
+
+impl<C> Opened<C> {
+    fn add(&self, connection: &Arc<C>) {
+        let mut opened = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.retain(|connection| connection.strong_count() > 0);
+        opened.push(Arc::downgrade(connection));
+    }
+
+    fn alive(&self) -> Vec<Arc<C>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().filter_map(Weak::upgrade).collect()
+    }
+}
+
+impl<C> Clone for Opened<C> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<C> Default for Opened<C> {
+    fn default() -> Self {
+        Self(Arc::default())
+    }
 }
 
 /// A pool that did not start, as an error of the kind that stopped it.
@@ -52,14 +83,15 @@ fn did_not_start(error: PoolError, size: usize) -> Error {
 /// Opens sessions for a pool, each within the device's limits.
 struct Workers<C> {
     plan: Arc<Plan>,
+    opened: Opened<C>,
     /// The last login that was refused, and when.
     refused: Mutex<Option<(Instant, Error)>>,
     class: PhantomData<fn() -> C>,
 }
 
 impl<C> Workers<C> {
-    fn new(plan: Arc<Plan>) -> Self {
-        Self { plan, refused: Mutex::new(None), class: PhantomData }
+    fn new(plan: Arc<Plan>, opened: Opened<C>) -> Self {
+        Self { plan, opened, refused: Mutex::new(None), class: PhantomData }
     }
 
     /// The refusal that still stands.
@@ -78,6 +110,7 @@ impl<C: ConnectionClass> Connector for Workers<C> {
             return Err(refusal);
         }
         let session = self.plan.session::<C>()?;
+        self.opened.add(session.connection());
         let connected = session.connect().await;
         if let Err(error) = &connected
             && matches!(error.kind(), ErrorKind::Authentication | ErrorKind::HostKey | ErrorKind::Privilege)
@@ -107,26 +140,46 @@ pub(super) trait Lend: Send + Sync {
     fn status(&self) -> Status;
     fn is_closed(&self) -> bool;
     fn resize(&self, size: usize);
+
+    /// Disconnects whatever is connected still, side by side: after the pool was closed, what is on loan.
+    fn cut(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
-impl<C: ConnectionClass> Lend for AsyncPool<Session<C>> {
+/// A pool and what it has opened.
+struct Pooled<C: ConnectionClass> {
+    pool: AsyncPool<Session<C>>,
+    opened: Opened<C>,
+}
+
+impl<C: ConnectionClass> Lend for Pooled<C> {
     fn lend(&self) -> Lending<'_> {
         Box::pin(async {
-            let worker: Arc<dyn Connection> = Arc::new(Worker(self.get().await?));
+            let worker: Arc<dyn Connection> = Arc::new(Worker(self.pool.get().await?));
             Ok(worker)
         })
     }
 
     fn status(&self) -> Status {
-        self.status()
+        self.pool.status()
     }
 
     fn is_closed(&self) -> bool {
-        self.is_closed()
+        self.pool.is_closed()
     }
 
     fn resize(&self, size: usize) {
-        self.resize(size);
+        self.pool.resize(size);
+    }
+
+    fn cut(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(async {
+            let connected = self.opened.alive().into_iter().filter(|connection| connection.is_connected());
+            for result in pcall(connected, |connection| async move { connection.disconnect().await }).await {
+                if let Err(error) = result {
+                    tracing::debug!(%error, "a worker on loan did not close cleanly");
+                }
+            }
+        })
     }
 }
 
