@@ -196,9 +196,15 @@
 //!
 //! # Further reading
 //!
-//! The guide has pages for those who come from pyATS or from other pools, on when not to use this crate, and on what
-//! people trip over: `conn_share::guide`, in the documentation built with all features.
-
+#![cfg_attr(
+    all(feature = "sim", feature = "testbed"),
+    doc = "The [`guide`]: coming from pyATS, coming from other pools, when not to use this, what a lock does not \
+           protect, futures that are kept and not polled, writing a platform."
+)]
+#![cfg_attr(
+    not(all(feature = "sim", feature = "testbed")),
+    doc = "The guide is in the documentation built with all features."
+)]
 #![cfg_attr(not(test), warn(clippy::unwrap_used))]
 
 mod lock;

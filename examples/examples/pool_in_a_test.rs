@@ -44,6 +44,11 @@ mod tests {
 
     use super::*;
 
+    #[test]
+    fn it_is_a_program_too() -> Outcome {
+        main()
+    }
+
     /// Neither table is given out before both were asked for: with one session, this would never end.
     #[tokio::test]
     async fn tables_are_fetched_side_by_side() -> Outcome {

@@ -91,11 +91,6 @@ fn hello_lock_is_the_program_of_the_readme() {
 }
 
 #[test]
-fn pool_in_a_test_is_a_program_too() {
-    assert_eq!(printed_by("pool_in_a_test", &[]).lines().count(), 2);
-}
-
-#[test]
 fn pooled_trait_is_served_by_workers_and_refuses_what_needs_one() {
     let printed = printed_by("pooled_trait", &[]);
     assert!(printed.starts_with("FRRouting "), "{printed}");
