@@ -1,14 +1,12 @@
 //! The device that an example talks to: a real one, or a simulated router.
 
-use std::env;
 use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use conn_share::sim::Router;
 use conn_share::{ConnectOptions, Credential, Device, HostKeys, Path};
 
-use crate::{Address, Options, secret};
+use crate::{Address, KnownHosts, Options, secret};
 
 /// What an example may end in.
 pub type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
@@ -24,7 +22,7 @@ pub struct Lab {
 #[derive(Debug)]
 struct Simulated {
     router: Router,
-    known_hosts: PathBuf,
+    known_hosts: KnownHosts,
 }
 
 impl Lab {
@@ -67,25 +65,17 @@ impl Simulated {
         // Slow enough to see who waits for whom.
         let latency = Duration::from_millis(40);
         let router = Router::builder().user("admin", "pw").enable("secret").latency(latency).start().await?;
-        let known_hosts = env::temp_dir().join(format!("conn-share-{}.known_hosts", std::process::id()));
-        router.write_known_hosts(&known_hosts)?;
+        let known_hosts = KnownHosts::of([&router])?;
         Ok(Self { router, known_hosts })
     }
 
     fn device(&self) -> conn_share::Result<Device> {
         let (ssh, telnet) = (self.router.ssh_addr(), self.router.telnet_addr());
-        let trusted = HostKeys::known().file(&self.known_hosts).without_default_files();
+        let trusted = self.known_hosts.trusted();
         let mgmt = Path::ssh(ssh.ip().to_string()).port(ssh.port()).options(ConnectOptions::new().host_keys(trusted));
         let console = Path::telnet(telnet.ip().to_string()).port(telnet.port());
         let device = Device::builder(self.router.hostname()).os("frr").login("admin", "pw").enable("secret");
         device.path("mgmt", mgmt).path("console", console).build()
-    }
-}
-
-impl Drop for Simulated {
-    fn drop(&mut self) {
-        // A file that is left in the temporary folder does no harm.
-        let _ = std::fs::remove_file(&self.known_hosts);
     }
 }
 

@@ -1,11 +1,13 @@
 //! What the example programs share: options from the command line, secrets, and printing.
 
+mod known_hosts;
 mod lab;
 mod options;
 mod print;
 mod secrets;
 mod timeline;
 
+pub use known_hosts::KnownHosts;
 pub use lab::{Lab, Outcome};
 pub use options::{Address, Options};
 pub use print::{Printer, whole_error};

@@ -65,3 +65,63 @@ fn cancel_storm_finds_no_wrong_answer() {
     assert!(printed.contains(" 0 wrong, "), "{printed}");
     assert!(printed.contains("afterwards the pool is whole and answers as before: true"), "{printed}");
 }
+
+/// What an example prints that is run with these arguments and ends well.
+fn printed_by(name: &str, arguments: &[&str]) -> String {
+    let output = run(example(name).args(arguments));
+    let printed = text(&output.stdout);
+    assert!(output.status.success(), "{printed}{}", text(&output.stderr));
+    printed
+}
+
+#[test]
+fn hello_lock_gives_each_task_its_own_answer() {
+    assert_eq!(printed_by("hello_lock", &[]), "show version: 6 lines, show ip route: 232 lines\n");
+}
+
+#[test]
+fn hello_lock_is_the_program_of_the_readme() {
+    let read = |path: &str| std::fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).expect("a file");
+    let (readme, program) = (read("../README.md"), read("examples/hello_lock.rs"));
+    let (_, program) = program.split_once("\n\n").expect("a header");
+    assert!(readme.contains(&format!("```rust\n{program}```\n")), "README.md shows another program:\n{program}");
+    let class = program.split("#[tokio::main]").next().unwrap_or_default();
+    let lines = class.lines().skip_while(|line| !line.starts_with("#[derive")).filter(|line| !line.is_empty());
+    assert!(lines.count() <= 42, "it says 40 lines");
+}
+
+#[test]
+fn pooled_trait_is_served_by_workers_and_refuses_what_needs_one() {
+    let printed = printed_by("pooled_trait", &[]);
+    assert!(printed.starts_with("FRRouting "), "{printed}");
+    assert!(printed.contains("  route to 10.0.7.9: yes"), "{printed}");
+    assert!(printed.contains("`Inventory::enter_configuration` cannot be called on a pool"), "{printed}");
+}
+
+#[test]
+fn fleet_tells_who_answered_and_who_did_not() {
+    let printed = printed_by("fleet", &["6"]);
+    let rows: Vec<_> = printed.lines().skip(1).take(6).collect();
+    for (number, row) in (1..=5).zip(&rows) {
+        assert!(row.starts_with(&format!("r{number} ")) && row.contains(" FRRouting 8.4.4 "), "{printed}");
+    }
+    assert!(rows[5].starts_with("r6 ") && rows[5].contains("r6 via mgmt: "), "{printed}");
+    assert!(printed.contains("5 answered, 1 failed"), "{printed}");
+}
+
+#[test]
+fn testbed_opens_every_path_of_the_file() {
+    let printed = printed_by("testbed", &[]);
+    assert_eq!(printed.matches(": FRRouting ").count(), 2, "{printed}");
+    let output = run(example("testbed").args(["/no/such.yaml", "R1"]));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("/no/such.yaml"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn script_runs_to_its_end_against_the_simulated_router() {
+    let printed = printed_by("script", &[]);
+    assert!(printed.contains("--- show running-config"), "{printed}");
+    assert!(printed.contains("stayed the same"), "{printed}");
+    assert!(printed.contains("Asked for nonsense it says: % "), "{printed}");
+}
