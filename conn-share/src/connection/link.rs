@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use super::session::{ExecuteOptions, Login, Session, SessionOptions};
 use crate::cli::Platform;
 use crate::deadline::Deadline;
@@ -45,6 +47,9 @@ pub(crate) struct Life {
     /// From `connect` to `disconnect`: a session that is lost in between is opened again.
     wanted: AtomicBool,
     line: Mutex<Option<Arc<dyn Line>>>,
+    /// Counts the cuts, so that an attempt to connect that was under way at one does not come alive afterwards.
+    cuts: AtomicU64,
+    was_cut: Notify,
     resynchronised: AtomicU64,
     reconnected: AtomicU64,
     pub(crate) disconnect_timeout: Duration,
@@ -67,10 +72,29 @@ impl Life {
 
     /// Ends the session under whoever is using it, and for those who wait.
     pub(crate) fn cut(&self) {
+        let line = self.line();
         self.wanted.store(false, Ordering::Relaxed);
-        if let Some(line) = self.line().as_ref() {
+        self.cuts.fetch_add(1, Ordering::Relaxed);
+        if let Some(line) = line.as_ref() {
             line.cut();
         }
+        drop(line);
+        self.was_cut.notify_waiters();
+    }
+
+    fn cuts(&self) -> u64 {
+        self.cuts.load(Ordering::Relaxed)
+    }
+
+    /// Notes that a session is wanted from now on; false when it was cut since it was counted `cuts`.
+    fn want(&self, cuts: u64) -> bool {
+        // Under the lock of the line, as the cut is: one comes before the other.
+        let _line = self.line();
+        let uncut = self.cuts() == cuts;
+        if uncut {
+            self.wanted.store(true, Ordering::Relaxed);
+        }
+        uncut
     }
 
     pub(crate) fn status(&self) -> SessionStatus {
@@ -129,9 +153,9 @@ impl Link {
         if self.session.as_ref().is_some_and(|session| !session.is_lost()) {
             return Ok(());
         }
+        let cuts = self.life.cuts();
         self.open(Deadline::after(self.connect_timeout)).await.map_err(|error| error.with_device(&self.name))?;
-        self.life.wanted.store(true, Ordering::Relaxed);
-        Ok(())
+        if self.life.want(cuts) { Ok(()) } else { Err(closed().with_device(&self.name)) }
     }
 
     pub(crate) async fn disconnect(&mut self, deadline: Deadline) {
@@ -169,7 +193,7 @@ impl Link {
         let deadline = self.deadline(None);
         let name = self.name.clone();
         // What this chain sent already is no stray: its answers are read together.
-        let goes_on = self.session.as_ref().is_some_and(|session| session.has_sent(chain) && !session.is_lost());
+        let goes_on = self.session.as_ref().is_some_and(|session| session.takes_more_from(chain));
         let session = match (goes_on, self.session.as_mut()) {
             (true, Some(session)) => Ok(session),
             _ => self.ready(deadline).await,
@@ -237,14 +261,20 @@ impl Link {
         *self.life.line() = None;
         let limit = self.connect_timeout;
         let deadline = deadline.min(Deadline::after(limit));
-        let transport = deadline
-            .bound((self.opener)(deadline))
-            .await
-            .map_err(|_| Error::timeout("connecting", limit))?
-            .map_err(|error| error.with_phase("connecting"))?;
+        let cuts = self.life.cuts();
+        let was_cut = self.life.was_cut.notified();
+        let transport = tokio::select! {
+            transport = deadline.bound((self.opener)(deadline)) => transport
+                .map_err(|_| Error::timeout("connecting", limit))?
+                .map_err(|error| error.with_phase("connecting"))?,
+            () = was_cut => return Err(closed().with_phase("connecting")),
+        };
         // From here on `disconnect` can cut us off, also while we log in.
         let line = transport.line();
         *self.life.line() = Some(line.clone());
+        if self.life.cuts() != cuts {
+            line.cut();
+        }
         match Session::open(transport, &self.login, deadline).await {
             Ok(session) => {
                 *self.life.line() = Some(session.line());
@@ -266,6 +296,11 @@ impl Link {
     fn not_connected(&self) -> Error {
         Error::new(ErrorKind::NotConnected, "not connected; call `connect` first")
     }
+}
+
+/// What a call is told whose session `disconnect` took away.
+fn closed() -> Error {
+    Error::new(ErrorKind::NotConnected, "the session was closed by this program")
 }
 
 impl std::fmt::Debug for Life {

@@ -19,7 +19,12 @@ impl Session {
             self.leave_for = back.map(str::to_owned);
             let entered = self.go_to(mode, None, deadline).await;
             if let Err(error) = entered {
-                self.leave_configuration(deadline).await?;
+                // Out of step, the mode is not known: the step in may still be answered.
+                if self.is_in_step()
+                    && let Err(stays) = self.leave_configuration(deadline).await
+                {
+                    tracing::debug!(error = %stays, "the next call leaves the configuration mode");
+                }
                 return Err(error);
             }
         }

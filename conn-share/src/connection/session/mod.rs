@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::cli::{Answer, Exchange, Known, Step};
+use crate::cli::{Answer, Exchange, Known, Proof, Step};
 use crate::deadline::Deadline;
 use crate::transport::{Line, Transport};
 use crate::{Error, ErrorKind, Reply, Result};
@@ -95,12 +95,17 @@ impl Session {
             self.sent = Some((chain, text.to_owned()));
         }
         let line = format!("{text}{}", self.known.line_end);
-        self.write(line.as_bytes(), deadline).await.map_err(|error| error.with_phase("sending"))
+        self.write(line.as_bytes(), deadline).await.map_err(|error| error.with_phase("sending").with_sent(true))
     }
 
     /// Whether `chain` has sent something and not received since.
     pub(crate) fn has_sent(&self, chain: u64) -> bool {
         self.sent.as_ref().is_some_and(|(by, _)| *by == chain)
+    }
+
+    /// Whether `chain` may send another line behind those it sent: none of them went out half.
+    pub(crate) fn takes_more_from(&self, chain: u64) -> bool {
+        self.has_sent(chain) && !self.half_written && !self.is_lost()
     }
 
     /// Reads what came after the raw lines that `chain` sent, up to a proven prompt.
@@ -129,6 +134,14 @@ impl Session {
         const PHASE: &str = "resynchronising";
         if self.is_in_step() {
             return self.leave_configuration(deadline).await;
+        }
+        if matches!(self.known.proof, Proof::Quiet(_)) {
+            self.standing = Standing::Lost;
+            return Err(Error::new(
+                ErrorKind::OutOfStep,
+                "nothing that the device can do proves that the old answer is over",
+            )
+            .with_phase(PHASE));
         }
         if self.half_written {
             let Some(kill) = self.known.platform.kill_key().map(str::to_owned) else {

@@ -168,3 +168,68 @@ async fn a_flood_that_was_given_up_ends_in_a_new_session_within_the_deadline() {
     assert_eq!(reply, "you said x");
     assert_eq!(status.reconnected, 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_late_answer_to_the_step_into_configuration_leaves_nobody_there() {
+    let manner = Manner { slow_configure: true, ..Manner::default() };
+    let (router, record) = unconnected("frr", "\n", manner, |target| target.command_timeout(Duration::from_secs(4)));
+    router.connect().await.expect("connects");
+    assert!(router.configure("interface lo").await.expect_err("no answer").is_timeout());
+    record.gate.notify_one();
+    let reply = router.execute("say x").await.expect("in step");
+    assert_eq!((reply.text(), reply.mode()), ("you said x", "enable"));
+    assert_eq!(router.status().reconnected, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_can_prove_nothing_is_left_for_a_new_session() {
+    let manner = Manner { echo: false, editor: false, ..Manner::default() };
+    let (router, record) = connected("generic", "\n", manner).await;
+    for polls in 1..3 {
+        assert!(cut(router.execute("mumble"), polls).await.is_none());
+        // Whatever the old session still says, it says to nobody.
+        assert_eq!(router.execute("say x").await.expect("answered"), "you said x", "after {polls} polls");
+    }
+    assert_eq!((router.status().resynchronised, router.status().reconnected), (0, 2));
+    assert_eq!(record.logins.load(std::sync::atomic::Ordering::Relaxed), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_sent_half_is_not_continued_by_the_next() {
+    use crate::LockableExt;
+    let (router, record) = connected("frr", "\n", Manner::default()).await;
+    // While the device is busy it reads nothing, and this is more than the pipe holds.
+    let long = format!("say {}", "x".repeat(10_000));
+    router
+        .exclusive(async {
+            router.send("gate").await.expect("sent");
+            let given_up = cut(router.send(&long), 2).await;
+            assert!(given_up.is_none(), "{given_up:?}");
+            record.gate.notify_one();
+            router.send("say next").await.expect("sent");
+            assert_eq!(router.receive().await.expect("answered"), "you said next");
+        })
+        .await
+        .expect("the section");
+    assert!(record.commands().iter().all(|command| !command.contains("xsay")), "two lines became one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn disconnect_ends_an_attempt_to_connect() {
+    let target = Target::new("r1.example").platform("frr");
+    let opener = Arc::new(|_| -> Opening {
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_secs(25)).await;
+            Ok(device(Manner::default(), Arc::default()))
+        })
+    });
+    let router = TelnetConnection::over(&target, SessionOptions::new(), "\n", opener).expect("valid options");
+    let (connected, disconnected) = tokio::join!(router.connect(), async {
+        tokio::task::yield_now().await;
+        router.disconnect().await
+    });
+    disconnected.expect("closed");
+    assert_eq!(connected.expect_err("taken away").kind(), ErrorKind::NotConnected);
+    assert!(!router.is_connected());
+    assert_eq!(router.execute("say x").await.expect_err("closed").kind(), ErrorKind::NotConnected);
+}

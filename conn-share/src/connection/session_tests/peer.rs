@@ -29,6 +29,8 @@ pub(super) struct Manner {
     /// Writes no more than this at once.
     pub(super) piece: usize,
     pub(super) mute: bool,
+    /// Enters configuration mode only when the gate opens.
+    pub(super) slow_configure: bool,
 }
 
 impl Default for Manner {
@@ -43,6 +45,7 @@ impl Default for Manner {
             cooked: false,
             piece: usize::MAX,
             mute: false,
+            slow_configure: false,
         }
     }
 }
@@ -183,6 +186,14 @@ impl Device {
                 self.pause(Duration::from_secs(30)).await?;
                 self.say("\r\ntwo\r\n").await
             }
+            // Looks over to anybody who waits for a pause, and is not.
+            "mumble" => {
+                for _ in 0..20 {
+                    self.say("mumbled\r\nr1# ").await?;
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+                Ok(())
+            }
             "gate" => {
                 self.record.gate.notified().await;
                 self.say("opened\r\n").await
@@ -240,6 +251,9 @@ impl Device {
                 self.say("\r\n").await
             }
             "configure" => {
+                if self.manner.slow_configure {
+                    self.record.gate.notified().await;
+                }
                 self.mode = "(config)# ";
                 Ok(())
             }

@@ -1,0 +1,243 @@
+//! Compares an `SshConnection` with a bare russh loop that waits for the known prompt and checks nothing, against one
+//! real sshd with FRR's vtysh. The rounds take turns, so that whatever else the machine does hits both alike; printed are
+//! the medians of the rounds, and of their ratios. CPU is this process's own, servers not counted.
+//!
+//! As root, with FRR and sshd installed: `cargo run --release --bin sessions`, with the names of parts to run those only.
+
+mod bare;
+mod cpu;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Instant;
+
+use bare::Bare;
+use conn_share::{AsyncPool, Connection, HostKeys, SessionOptions, SshConnection, Target};
+use conn_share_tests::{Lab, LabOptions, Login};
+use tokio::sync::{Mutex, Semaphore};
+
+const ROUNDS: usize = 15;
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let wants = |part: &str| wanted.is_empty() || wanted.iter().any(|name| name == part);
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let lab = Lab::start(&LabOptions::default()).expect("a lab");
+    runtime.block_on(async {
+        if wants("version") {
+            one_session(&lab, "show version", 400).await;
+        }
+        if wants("bgp") {
+            one_session(&lab, "show ip bgp", 150).await;
+        }
+        if wants("cold") {
+            cold(&lab).await;
+        }
+        if wants("five") {
+            five_sessions(&lab).await;
+        }
+        if wants("long") {
+            long_output(&lab).await;
+        }
+        if wants("profile") && !wanted.is_empty() {
+            let ours = connected(&lab).await;
+            for _ in 0..40_000 {
+                ours.execute("show version").await.expect("an answer");
+            }
+        }
+    });
+}
+
+/// Wall and CPU microseconds for each command.
+#[derive(Clone, Copy)]
+struct Cost {
+    wall: f64,
+    cpu: f64,
+}
+
+async fn cost(commands: usize, work: impl Future<Output = ()>) -> Cost {
+    let (cpu, start) = (cpu::used(), Instant::now());
+    work.await;
+    let (wall, cpu) = (start.elapsed(), cpu::used() - cpu);
+    Cost { wall: wall.as_secs_f64() * 1e6 / commands as f64, cpu: cpu.as_secs_f64() * 1e6 / commands as f64 }
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut sorted: Vec<f64> = values.collect();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
+}
+
+fn print(title: &str, unit: &str, rounds: &[(Cost, Cost)]) {
+    println!("{title}");
+    let side = |name: &str, of: fn(&(Cost, Cost)) -> Cost| {
+        let (wall, cpu) = (median(rounds.iter().map(|r| of(r).wall)), median(rounds.iter().map(|r| of(r).cpu)));
+        println!("  {name:<11} {:>8.0}/s {wall:>9.1} us a {unit}, {cpu:>8.1} us of CPU", 1e6 / wall);
+    };
+    side("conn-share", |round| round.0);
+    side("bare russh", |round| round.1);
+    let speed = median(rounds.iter().map(|(ours, bare)| bare.wall / ours.wall));
+    let cpu = median(rounds.iter().map(|(ours, bare)| ours.cpu / bare.cpu));
+    println!("  ours/bare: speed {speed:.2}, CPU {cpu:.2}");
+}
+
+fn target(lab: &Lab, login: Login, platform: &str) -> Target {
+    let trust = HostKeys::known().without_default_files().file(lab.known_hosts());
+    let target = Target::new(lab.ssh().ip().to_string()).port(lab.ssh().port()).username(login.user());
+    target.key(lab.key()).host_keys(trust).platform(platform)
+}
+
+async fn connected(lab: &Lab) -> SshConnection {
+    let ours = SshConnection::new(&target(lab, Login::Router, "frr")).expect("a connection");
+    ours.connect().await.expect("a session");
+    ours
+}
+
+async fn bare(lab: &Lab) -> Bare {
+    let mut bare = Bare::connect(lab, Login::Router.user(), &lab.key(), "r1# ").await;
+    bare.run("terminal length 0").await;
+    bare
+}
+
+async fn one_session(lab: &Lab, command: &str, times: usize) {
+    let (ours, mut bare) = (connected(lab).await, bare(lab).await);
+    let size = ours.execute(command).await.expect("an answer").len();
+    bare.run(command).await;
+    let mut rounds = Vec::new();
+    for _ in 0..ROUNDS {
+        let one = cost(times, async {
+            for _ in 0..times {
+                assert!(ours.execute(command).await.expect("an answer").len() + 8 >= size);
+            }
+        });
+        let one = one.await;
+        let other = cost(times, async {
+            for _ in 0..times {
+                assert!(bare.run(command).await.len() >= size);
+            }
+        });
+        rounds.push((one, other.await));
+    }
+    print(&format!("{command}, one session, back to back, {size} bytes"), "command", &rounds);
+    ours.disconnect().await.expect("a goodbye");
+}
+
+/// From nothing to the first answer, with a key.
+async fn cold(lab: &Lab) {
+    let mut rounds = Vec::new();
+    let mut connecting = Vec::new();
+    for _ in 0..ROUNDS {
+        let ours = SshConnection::new(&target(lab, Login::Router, "frr")).expect("a connection");
+        let one = cost(1, async {
+            let start = Instant::now();
+            ours.connect().await.expect("a session");
+            connecting.push(start.elapsed().as_secs_f64() * 1e3);
+            ours.execute("show version").await.expect("an answer");
+        });
+        let one = one.await;
+        ours.disconnect().await.expect("a goodbye");
+        let other = cost(1, async {
+            bare(lab).await.run("show version").await;
+        });
+        rounds.push((one, other.await));
+    }
+    print("cold start to the first answer, key login", "start", &rounds);
+    println!("  of which our connect {:.1} ms", median(connecting.into_iter()));
+}
+
+const CALLERS: usize = 50;
+const CALLS: usize = 40;
+
+/// Fifty tasks, five sessions, a worker taken for each command.
+async fn five_sessions(lab: &Lab) {
+    let to = target(lab, Login::Router, "frr");
+    let pool = AsyncPool::builder(move || {
+        let to = to.clone();
+        async move {
+            let connection = SshConnection::new(&to)?;
+            connection.connect().await?;
+            conn_share::Result::Ok(connection)
+        }
+    });
+    let pool = pool.size(5).lockable().start().await.expect("five sessions");
+    let mut bares = Vec::new();
+    for _ in 0..5 {
+        bares.push(bare(lab).await);
+    }
+    let bares = Arc::new((Semaphore::new(5), Mutex::new(bares)));
+    let mut rounds = Vec::new();
+    for _ in 0..ROUNDS {
+        let one = cost(CALLERS * CALLS, async {
+            callers(|| {
+                let pool = pool.clone();
+                async move { pool.execute("show version").await.expect("an answer").len() }
+            })
+            .await;
+        });
+        let one = one.await;
+        let other = cost(CALLERS * CALLS, async {
+            callers(|| {
+                let bares = bares.clone();
+                async move {
+                    let _turn = bares.0.acquire().await.expect("open");
+                    let mut bare = bares.1.lock().await.pop().expect("a free one");
+                    let answer = bare.run("show version").await;
+                    bares.1.lock().await.push(bare);
+                    answer.len()
+                }
+            })
+            .await;
+        });
+        rounds.push((one, other.await));
+    }
+    print("show version, five sessions, fifty callers", "command", &rounds);
+    pool.close().await;
+}
+
+async fn callers<F: Future<Output = usize> + Send + 'static>(call: impl Fn() -> F + Clone + Send + Sync + 'static) {
+    let bytes = Arc::new(AtomicUsize::new(0));
+    let tasks: Vec<_> = (0..CALLERS)
+        .map(|_| {
+            let (call, bytes) = (call.clone(), bytes.clone());
+            tokio::spawn(async move {
+                for _ in 0..CALLS {
+                    bytes.fetch_add(call().await, Relaxed);
+                }
+            })
+        })
+        .collect();
+    for task in tasks {
+        task.await.expect("no panic");
+    }
+    assert!(bytes.load(Relaxed) > CALLERS * CALLS * 200);
+}
+
+/// Whether the cost of an answer is linear in its length, up to 100 MB.
+async fn long_output(lab: &Lab) {
+    let options = SessionOptions::new().max_output(256 << 20);
+    let mut to = target(lab, Login::Linux, "linux");
+    to.command_timeout = Some(std::time::Duration::from_secs(300));
+    let ours = SshConnection::with_options(&to, options).expect("a connection");
+    ours.connect().await.expect("a session");
+    let prompt = "$ ";
+    let mut bare = Bare::connect(lab, Login::Linux.user(), &lab.key(), prompt).await;
+    println!("long answers from a Linux shell");
+    for megabytes in [1, 10, 100] {
+        let command = format!("yes 'B>* 10.100.0.0/24 [20/0] via 192.0.2.2, veth1, weight 1' | head -c {megabytes}000000");
+        let mut length = 0;
+        let one = cost(megabytes, async { length = ours.execute(&command).await.expect("an answer").len() }).await;
+        assert_eq!(length, megabytes * 1_000_000);
+        let other = cost(megabytes, async {
+            bare.run(&command).await;
+        });
+        let other = other.await;
+        println!(
+            "  {megabytes:>3} MB: conn-share {:.0} MB/s, {:.0} us of CPU a MB; bare russh {:.0} MB/s, {:.0} us of CPU a MB",
+            1e6 / one.wall,
+            one.cpu,
+            1e6 / other.wall,
+            other.cpu
+        );
+    }
+    ours.disconnect().await.expect("a goodbye");
+}
