@@ -29,7 +29,7 @@ use super::queue::{Granted, Place, Queue, Seen, Ticket};
 use super::raw::{Gate, StaticSlot};
 use super::site::Site;
 use super::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, MutexGuard, fence};
-use super::watchdog;
+use super::{wake, watchdog};
 
 /// Bits of `attention`; 0 means that the free path is open.
 const QUEUED: u32 = 1;
@@ -138,7 +138,7 @@ impl Core {
     pub(crate) fn close(&self) {
         self.attention.fetch_or(CLOSED, Ordering::AcqRel);
         let wakers = self.queue().all_wakers();
-        wakers.into_iter().for_each(Waker::wake);
+        wake(wakers);
     }
 
     /// The outermost section's method, if somebody is in.
@@ -335,7 +335,7 @@ impl Core {
         let wakers = queue.siblings_to_wake(self.depth());
         drop(queue);
         drop(waker);
-        wakers.into_iter().for_each(Waker::wake);
+        wake(wakers);
     }
 
     pub(crate) fn update_waker(&self, place: Place, ticket: Ticket, waker: &Waker) -> bool {
@@ -400,7 +400,7 @@ impl Core {
         queue.dismiss_strays(living);
         self.top.store(living | flags(&queue), Ordering::Release);
         drop(queue);
-        wakers.into_iter().for_each(Waker::wake);
+        wake(wakers);
         if living == 0 {
             self.release();
         }
@@ -441,7 +441,7 @@ impl Core {
                 self.note_queue(&queue);
                 self.granted.store(ticket, Ordering::Release);
                 drop(queue);
-                waker.wake();
+                wake([waker]);
             }
             None => {
                 self.note_queue(&queue);

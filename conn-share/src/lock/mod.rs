@@ -16,12 +16,14 @@ mod returns;
 mod section;
 mod site;
 mod sync;
+mod waking;
 mod watchdog;
 
 pub use conn_lock::{ConnLock, StateError, StateGuard};
 pub use error::{Deadlock, Holder, LockError, LockTimeout};
 pub(crate) use lockable::recover_now;
 pub use lockable::{Lockable, LockableExt, RecoverError};
+pub(crate) use waking::wake;
 
 /// What the macros' expansions name. Not part of the public API.
 #[doc(hidden)]
