@@ -14,7 +14,7 @@ use super::error::{Deadlock, Holder, LockTimeout};
 use super::graph::{self, Registered, Wanted};
 use super::lockable::RecoverError;
 use super::queue::{Place, Ticket};
-use super::raw::{self, NewFrame};
+use super::raw::{self, Fate, NewFrame};
 use super::site::Site;
 use super::{LockError, Lockable};
 
@@ -37,6 +37,8 @@ pub(crate) struct Section<'a, L: Lockable + ?Sized> {
     beneath: bool,
     /// Once in: a wait that was polled in here is in the table of waits.
     marked: AtomicBool,
+    /// Of the body that runs in here. Never assigned to: what `raw` makes of it keeps it sound.
+    fate: Fate,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -78,6 +80,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
             stage: Stage::Start,
             beneath: false,
             marked: AtomicBool::new(false),
+            fate: Fate::default(),
         }
     }
 
@@ -127,11 +130,23 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
     /// The frame to poll under, once the section is in.
     #[inline(always)]
     pub(crate) fn frame(&mut self) -> NewFrame<'_> {
+        self.frame_and_fate().0
+    }
+
+    /// The same, with what is known about the body.
+    #[inline(always)]
+    pub(crate) fn frame_and_fate(&mut self) -> (NewFrame<'_>, &mut Fate) {
         let core = self.this.conn_lock().core();
         core.note_poll();
         let frame = NewFrame::new(core, self.depth, self.site, &self.marked);
         self.beneath = frame.is_on_its_parent();
-        frame
+        (frame, &mut self.fate)
+    }
+
+    /// What is known about the body.
+    #[inline(always)]
+    pub(crate) fn fate(&mut self) -> &mut Fate {
+        &mut self.fate
     }
 
     /// Leaves the section, or the line. `finished`: the body ran to its end.
