@@ -29,7 +29,7 @@ pub(crate) use waking::wake;
 #[doc(hidden)]
 pub(crate) mod private {
     pub use super::lockable::{IntoRecovery, LockField};
-    pub use super::locking::{Locking, Nobody, WithLock, WithoutLock, locked};
+    pub use super::locking::{Locking, Nobody, WithLock, WithoutLock, in_span, locked};
     pub use super::raw::Locked;
     pub use super::returns::{FromLockError, NotResult, Returns, ReturnsResult, no_lock};
     pub use super::site::Site;
