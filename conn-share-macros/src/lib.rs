@@ -87,6 +87,8 @@ mod twin_tests;
 ///   holder. Units are `h`, `m`, `s` and `ms`, as in `"1m30s"`. Without it the timeout of the `ConnLock` applies, which by
 ///   default is none: waiting for ever is what users of locks expect, and a long wait is logged. The method must return
 ///   a `Result`.
+/// - `span`: the method's body runs in a `tracing` span called `locked` at the target `conn_share::lock`, at the level
+///   `INFO`, with the method's name in its field `method`. It begins when the method has the lock.
 /// - `crate = path`: where conn-share is, if not at `::conn_share`.
 ///
 /// # Errors

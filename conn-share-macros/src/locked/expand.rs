@@ -120,6 +120,14 @@ impl<'a> Names<'a> {
         let private = self.private(at_type);
         let or_else = quote_spanned!(ours=> move |#error| #failed);
         let body = quote_spanned!(ours=> async #capture { #contents });
+        let body = match self.plan.options.span {
+            None => body,
+            // Inside, so that the span begins when the method has the lock.
+            Some(()) => {
+                let (private, name) = (self.private(ours), self.name());
+                quote_spanned!(ours=> async #capture { #private::in_span(#name, #body).await })
+            }
+        };
         let locked = quote_spanned!(at_type=> #private::locked(#this, #site, #or_else, #body));
         let never = matches!(self.plan.output, Output::Never).then(|| quote_spanned!(ours=> match));
         let never_comes = never.as_ref().map(|_| quote_spanned!(ours=> {}));
@@ -152,6 +160,15 @@ impl<'a> Names<'a> {
         }
     }
 
+    /// `Type::method`, as far as it is known.
+    fn name(&self) -> TokenStream {
+        let text = self.method.to_string();
+        match self.owner {
+            Some(owner) => format!("{}::{text}", owner.name).into_token_stream(),
+            None => quote_spanned!(self.ours=> ::core::concat!(::core::module_path!(), "::", #text)),
+        }
+    }
+
     /// A static that says who waits or holds; two where only the compiler knows whether the method returns a `Result`,
     /// and the statement that asks it.
     fn site(&self) -> (Option<TokenStream>, TokenStream) {
@@ -160,11 +177,7 @@ impl<'a> Names<'a> {
         // At the method's own name: there, `line!()` is the method's line and not the attribute's.
         let here = method.span();
         let place = quote_spanned!(here=> ::core::file!(), ::core::line!());
-        let text = method.to_string();
-        let name = match self.owner {
-            Some(owner) => format!("{}::{text}", owner.name).into_token_stream(),
-            None => quote_spanned!(*ours=> ::core::concat!(::core::module_path!(), "::", #text)),
-        };
+        let name = self.name();
         let timeout = self.plan.options.timeout.map(|limit| {
             let (seconds, nanoseconds) = (limit.as_secs(), limit.subsec_nanos());
             quote_spanned!(*ours=> .timeout(::core::time::Duration::new(#seconds, #nanoseconds)))

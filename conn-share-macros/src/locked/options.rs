@@ -1,4 +1,4 @@
-//! `#[locked(timeout = "5s", crate = path)]`.
+//! `#[locked(timeout = "5s", span, crate = path)]`.
 
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ use super::time::parse_time;
 pub(super) struct Options {
     /// How long a call may wait for the lock.
     pub(super) timeout: Option<Duration>,
+    /// Whether the body runs in a `tracing` span.
+    pub(super) span: Option<()>,
     /// Where conn-share is, if not at `::conn_share`.
     pub(super) conn_share: Option<Path>,
 }
@@ -20,7 +22,11 @@ pub(super) struct Options {
 impl Options {
     /// A method's own options replace those of its impl; only the way to the crate is still taken from there.
     pub(super) fn inside(self, outer: &Self) -> Self {
-        Self { timeout: self.timeout, conn_share: self.conn_share.or_else(|| outer.conn_share.clone()) }
+        Self {
+            timeout: self.timeout,
+            span: self.span,
+            conn_share: self.conn_share.or_else(|| outer.conn_share.clone()),
+        }
     }
 
     /// The module that expansions name; `span` is for our own way of writing it.
@@ -32,7 +38,7 @@ impl Options {
     }
 }
 
-const KNOWN: &str = "`#[locked]` knows `timeout = \"5s\"` and `crate = path::to::conn_share`";
+const KNOWN: &str = "`#[locked]` knows `timeout = \"5s\"`, `span` and `crate = path::to::conn_share`";
 
 impl Parse for Options {
     fn parse(input: ParseStream<'_>) -> Result<Self> {
@@ -44,12 +50,15 @@ impl Parse for Options {
                 once(&mut options.conn_share, value, || Error::new(name.span, "`crate` is given twice"))?;
             } else {
                 let name: Ident = input.parse().map_err(|error| Error::new(error.span(), KNOWN))?;
-                if name != "timeout" {
+                if name == "timeout" {
+                    let text: LitStr = value(input, "timeout = \"5s\"")?;
+                    let time = parse_time(&text.value()).map_err(|why| Error::new(text.span(), why))?;
+                    once(&mut options.timeout, time, || Error::new(name.span(), "`timeout` is given twice"))?;
+                } else if name == "span" {
+                    once(&mut options.span, (), || Error::new(name.span(), "`span` is given twice"))?;
+                } else {
                     return Err(Error::new(name.span(), format!("unknown option `{name}`: {KNOWN}")));
                 }
-                let text: LitStr = value(input, "timeout = \"5s\"")?;
-                let time = parse_time(&text.value()).map_err(|why| Error::new(text.span(), why))?;
-                once(&mut options.timeout, time, || Error::new(name.span(), "`timeout` is given twice"))?;
             }
             if !input.is_empty() {
                 input.parse::<Token![,]>()?;

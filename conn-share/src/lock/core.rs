@@ -29,7 +29,7 @@ use super::queue::{Granted, Place, Queue, Seen, Ticket};
 use super::raw::{Gate, StaticSlot};
 use super::site::Site;
 use super::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, MutexGuard, fence};
-use super::watchdog;
+use super::{wake, watchdog};
 
 /// Bits of `attention`; 0 means that the free path is open.
 const QUEUED: u32 = 1;
@@ -55,8 +55,8 @@ pub(crate) struct Core {
     polls: AtomicU32,
     /// The outermost section's method.
     holder: StaticSlot<Site>,
-    /// The nested section that went in last.
-    nested: StaticSlot<Site>,
+    /// The nested section that went in last, at each depth from 2 on; beyond the last slot, the last of all those.
+    nested: [StaticSlot<Site>; 4],
     queue: Mutex<Queue>,
     /// Whether the watchdog has the lock on its list.
     pub(crate) watched: AtomicBool,
@@ -89,7 +89,7 @@ impl Core {
             holding: AtomicU64::new(0),
             polls: AtomicU32::new(0),
             holder: StaticSlot::empty(),
-            nested: StaticSlot::empty(),
+            nested: std::array::from_fn(|_| StaticSlot::empty()),
             queue: Mutex::new(Queue::default()),
             watched: AtomicBool::new(false),
             limits: Limits::new(),
@@ -138,7 +138,7 @@ impl Core {
     pub(crate) fn close(&self) {
         self.attention.fetch_or(CLOSED, Ordering::AcqRel);
         let wakers = self.queue().all_wakers();
-        wakers.into_iter().for_each(Waker::wake);
+        wake(wakers);
     }
 
     /// The outermost section's method, if somebody is in.
@@ -149,9 +149,21 @@ impl Core {
         self.holder.load()
     }
 
-    /// The nested section that went in last, if one has since the lock is there.
-    pub(crate) fn nested(&self) -> Option<&'static Site> {
-        self.nested.load()
+    /// The section one deeper than `parent`, where its children take turns, if one of them is in.
+    pub(crate) fn turn(&self, parent: u32) -> Option<&'static Site> {
+        if self.depth() > parent { self.nested_slot(parent).load() } else { None }
+    }
+
+    /// The same, and for how long at least it has had its turn.
+    pub(crate) fn turn_seen(&self, parent: u32) -> Option<(&'static Site, Duration)> {
+        let queue = self.queue();
+        Some((self.turn(parent)?, watchdog::elapsed(queue.turn.since)))
+    }
+
+    #[inline(always)]
+    fn nested_slot(&self, parent: u32) -> &StaticSlot<Site> {
+        let [.., last] = &self.nested;
+        self.nested.get((parent as usize).wrapping_sub(1)).unwrap_or(last)
     }
 
     /// The holder, and for how long at least it has been that.
@@ -163,8 +175,8 @@ impl Core {
     pub(crate) fn holder_seen(&self, queue: &mut Queue) -> Option<(&'static Site, Duration)> {
         let site = self.holder()?;
         let holding = self.holding();
-        if queue.seen.holding != holding {
-            queue.seen = Seen { holding, since: watchdog::exact_now() };
+        if queue.seen.number != holding {
+            queue.seen = Seen { number: holding, since: watchdog::exact_now() };
         }
         Some((site, watchdog::elapsed(queue.seen.since)))
     }
@@ -207,8 +219,8 @@ impl Core {
         }
         let now = watchdog::watch(self);
         let holding = self.holding();
-        if queue.seen.holding != holding {
-            queue.seen = Seen { holding, since: now };
+        if queue.seen.number != holding {
+            queue.seen = Seen { number: holding, since: now };
         }
         let (place, ticket) = queue.push_chain(waker.clone(), site, now);
         if self.attention.load(Ordering::Relaxed) & QUEUED == 0 {
@@ -284,7 +296,7 @@ impl Core {
         if self.top.load(Ordering::Acquire) != parent {
             return false;
         }
-        self.nested.store(site);
+        self.nested_slot(parent).store(site);
         if parent == 1 {
             // Nobody else moves `top`: its only section is being polled here, and it has no ancestors that could end.
             self.top.store(2, Ordering::Relaxed);
@@ -307,6 +319,8 @@ impl Core {
             if word & DEPTH == parent && queue.is_first_sibling(place, parent) {
                 let waker = place.and_then(|place| queue.remove_sibling(place));
                 // With the innermost section being polled here and the queue locked, nobody else moves `top`.
+                self.nested_slot(parent).store(site);
+                queue.next_turn(watchdog::now());
                 self.top.store((parent + 1) | flags(&queue), Ordering::Release);
                 drop(queue);
                 drop(waker);
@@ -335,7 +349,7 @@ impl Core {
         let wakers = queue.siblings_to_wake(self.depth());
         drop(queue);
         drop(waker);
-        wakers.into_iter().for_each(Waker::wake);
+        wake(wakers);
     }
 
     pub(crate) fn update_waker(&self, place: Place, ticket: Ticket, waker: &Waker) -> bool {
@@ -398,9 +412,10 @@ impl Core {
         }
         let wakers = queue.siblings_to_wake(living);
         queue.dismiss_strays(living);
+        queue.next_turn(watchdog::now());
         self.top.store(living | flags(&queue), Ordering::Release);
         drop(queue);
-        wakers.into_iter().for_each(Waker::wake);
+        wake(wakers);
         if living == 0 {
             self.release();
         }
@@ -437,11 +452,11 @@ impl Core {
             Some((ticket, site, waker)) => {
                 let now = watchdog::now();
                 queue.granted = Some(Granted { site, at: now });
-                queue.seen = Seen { holding: self.holding().wrapping_add(1), since: now };
+                queue.seen = Seen { number: self.holding().wrapping_add(1), since: now };
                 self.note_queue(&queue);
                 self.granted.store(ticket, Ordering::Release);
                 drop(queue);
-                waker.wake();
+                wake([waker]);
             }
             None => {
                 self.note_queue(&queue);
@@ -464,7 +479,7 @@ impl Core {
     #[inline(always)]
     pub(crate) fn lend(&self, depth: u32, place: &'static Location<'static>) -> Result<(), Lent> {
         if self.depth() != depth {
-            return Err(Lent::Deeper(self.nested.load()));
+            return Err(Lent::Deeper(self.turn(self.depth().saturating_sub(1).max(1))));
         }
         self.loan.lend(place).map_err(Lent::At)
     }

@@ -98,7 +98,7 @@ impl LockTimeout {
         self.limit
     }
 
-    /// Who had the lock when the limit ran out; `None` if it was between two holders just then.
+    /// Who had the lock, or the turn in a section, when the limit ran out; `None` if it was between two holders just then.
     pub fn holder(&self) -> Option<&Holder> {
         self.holder.as_ref()
     }
@@ -126,7 +126,8 @@ impl Holder {
         Self { site, at_least }
     }
 
-    /// The outermost locked method, as `Type::method`.
+    /// The outermost locked method, as `Type::method`; in the error of a call that waited beside siblings of one section,
+    /// the sibling that had the turn.
     pub fn method(&self) -> &'static str {
         self.site.name()
     }

@@ -1,5 +1,8 @@
 //! The call that `#[locked]` expands to.
 
+use tracing::Instrument;
+use tracing::instrument::Instrumented;
+
 use super::raw::Locked;
 use super::section::Section;
 use super::site::Site;
@@ -20,6 +23,11 @@ where
     F: Future,
 {
     this.locked(site, or_else, body)
+}
+
+/// Runs a method's body in a span of its own.
+pub fn in_span<F: Future>(method: &'static str, body: F) -> Instrumented<F> {
+    body.instrument(tracing::info_span!(target: "conn_share::lock", "locked", method))
 }
 
 /// Holds for a reference to what is [`Lockable`].

@@ -29,14 +29,16 @@ pub(crate) struct Queue {
     tickets: Ticket,
     /// The holding that a waiter saw last, and when it saw it first.
     pub(crate) seen: Seen,
+    /// The turn that a sibling has: counted while siblings wait, so that one can tell whether it is still the same.
+    pub(crate) turn: Seen,
     /// The ticket that was given the lock last, its site and when, as long as its task has not come for it.
     pub(crate) granted: Option<Granted>,
 }
 
-/// A holding of the lock, by number, and since when it is known.
+/// A holding of the lock, or a turn in it, by number, and since when it is known.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Seen {
-    pub(crate) holding: u64,
+    pub(crate) number: u64,
     pub(crate) since: u64,
 }
 
@@ -56,8 +58,8 @@ pub(crate) struct Node {
     pub(crate) since: u64,
     /// One warning a wait.
     pub(crate) warned: bool,
-    /// It waits for its turn beside a sibling, not for the lock.
-    pub(crate) sibling: bool,
+    /// How deep its parent is, where it waits for its turn beside a sibling; 0 where it waits for the lock.
+    pub(crate) parent: u32,
     prev: u32,
     next: u32,
 }
@@ -124,9 +126,17 @@ impl Queue {
     /// Appends a sibling that waits until its parent at `depth` is the innermost section again.
     pub(crate) fn push_sibling(&mut self, waker: Waker, site: &'static Site, since: u64, depth: u32) -> Place {
         let place = self.place(waker, site, since);
-        self.nodes[place as usize].sibling = true;
+        self.nodes[place as usize].parent = depth;
+        if self.siblings.is_empty() {
+            self.next_turn(since);
+        }
         self.siblings.push((place, depth));
         place
+    }
+
+    /// The turn that siblings wait for has changed hands, or is counted from now on.
+    pub(crate) fn next_turn(&mut self, since: u64) {
+        self.turn = Seen { number: self.turn.number.wrapping_add(1), since };
     }
 
     /// Whether no other sibling below `depth` came before this one (`None`: before a newcomer).
@@ -152,6 +162,7 @@ impl Queue {
     pub(crate) fn stay_sibling(&mut self, place: Place, waker: &Waker, depth: u32) -> Option<Waker> {
         if !self.siblings.iter().any(|sibling| sibling.0 == place) {
             self.siblings.push((place, depth));
+            self.nodes[place as usize].parent = depth;
         }
         self.update_waker(place, waker)
     }
@@ -204,7 +215,7 @@ impl Queue {
             ticket: self.tickets,
             since,
             warned: false,
-            sibling: false,
+            parent: 0,
             prev: NOWHERE,
             next: NOWHERE,
         };

@@ -242,6 +242,13 @@ impl<S> StateCell<S> {
     }
 }
 
+/// Whether the body of a section has been dropped. It is kept by the section, where it costs no room, and read and set
+/// by [`Locked`] alone.
+#[derive(Default)]
+pub(crate) struct Fate {
+    dropped: bool,
+}
+
 /// A body that runs in a section: what a locked method awaits.
 ///
 /// The section ends when the body has finished, after the body was dropped; or when this is dropped, which counts as
@@ -251,14 +258,13 @@ pub struct Locked<'a, L: Lockable + ?Sized, M, F> {
     section: Section<'a, L>,
     or_else: M,
     body: ManuallyDrop<F>,
-    body_dropped: bool,
     _pinned: PhantomPinned,
 }
 
 impl<'a, L: Lockable + ?Sized, M, F> Locked<'a, L, M, F> {
     #[inline(always)]
     pub(crate) fn new(section: Section<'a, L>, or_else: M, body: F) -> Self {
-        Self { section, or_else, body: ManuallyDrop::new(body), body_dropped: false, _pinned: PhantomPinned }
+        Self { section, or_else, body: ManuallyDrop::new(body), _pinned: PhantomPinned }
     }
 }
 
@@ -266,14 +272,14 @@ impl<L: Lockable + ?Sized, M: Fn(LockError) -> F::Output, F: Future> Locked<'_, 
     // One variable from the body's poll to the return, so that large outputs are written once, to where they go.
     #[inline(always)]
     fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<F::Output> {
-        assert!(!self.body_dropped, "a locked section was polled after it had ended");
-        let frame = self.section.frame();
+        let (frame, fate) = self.section.frame_and_fate();
+        assert!(!fate.dropped, "a locked section was polled after it had ended");
         let on_stack = frame.push();
         // SAFETY: our only caller is pinned: the body is reached only through this pin and dropped in place, below or
-        // in `drop`; nothing moves it. `body_dropped` says that it is alive.
+        // in `drop`; nothing moves it. Its fate says that it is alive.
         let output = unsafe { Pin::new_unchecked(&mut *self.body) }.poll(cx);
         if output.is_ready() {
-            self.body_dropped = true;
+            fate.dropped = true;
             // SAFETY: the flag was down; it is up now, so nobody touches the body again.
             unsafe { ManuallyDrop::drop(&mut self.body) };
         }
@@ -304,7 +310,7 @@ impl<L: Lockable + ?Sized, M: Fn(LockError) -> F::Output, F: Future> Future for 
 impl<L: Lockable + ?Sized, M, F> Drop for Locked<'_, L, M, F> {
     #[inline(always)]
     fn drop(&mut self) {
-        if std::mem::replace(&mut self.body_dropped, true) {
+        if std::mem::replace(&mut self.section.fate().dropped, true) {
             return;
         }
         let frame = self.section.is_in().then(|| self.section.frame());

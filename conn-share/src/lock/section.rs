@@ -14,7 +14,7 @@ use super::error::{Deadlock, Holder, LockTimeout};
 use super::graph::{self, Registered, Wanted};
 use super::lockable::RecoverError;
 use super::queue::{Place, Ticket};
-use super::raw::{self, NewFrame};
+use super::raw::{self, Fate, NewFrame};
 use super::site::Site;
 use super::{LockError, Lockable};
 
@@ -37,6 +37,8 @@ pub(crate) struct Section<'a, L: Lockable + ?Sized> {
     beneath: bool,
     /// Once in: a wait that was polled in here is in the table of waits.
     marked: AtomicBool,
+    /// Of the body that runs in here. Never assigned to: what `raw` makes of it keeps it sound.
+    fate: Fate,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -55,10 +57,17 @@ enum Stage {
 /// What only some sections need.
 #[derive(Default)]
 struct Wait<'a> {
-    /// The limit's timer, and the holding when it was set.
-    timer: Option<(Pin<Box<Sleep>>, u64)>,
+    /// The limit's timer, and what had the lock, or the turn, when it was set.
+    timer: Option<(Pin<Box<Sleep>>, Before)>,
     registered: Option<Registered>,
     recovery: Option<Recovery<'a>>,
+}
+
+/// What a wait began behind: a holding of the lock, or a turn beside siblings.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Before {
+    parent: u32,
+    number: u64,
 }
 
 type Recovery<'a> = Pin<Box<dyn Future<Output = Result<(), RecoverError>> + Send + 'a>>;
@@ -78,6 +87,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
             stage: Stage::Start,
             beneath: false,
             marked: AtomicBool::new(false),
+            fate: Fate::default(),
         }
     }
 
@@ -127,11 +137,23 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
     /// The frame to poll under, once the section is in.
     #[inline(always)]
     pub(crate) fn frame(&mut self) -> NewFrame<'_> {
+        self.frame_and_fate().0
+    }
+
+    /// The same, with what is known about the body.
+    #[inline(always)]
+    pub(crate) fn frame_and_fate(&mut self) -> (NewFrame<'_>, &mut Fate) {
         let core = self.this.conn_lock().core();
         core.note_poll();
         let frame = NewFrame::new(core, self.depth, self.site, &self.marked);
         self.beneath = frame.is_on_its_parent();
-        frame
+        (frame, &mut self.fate)
+    }
+
+    /// What is known about the body.
+    #[inline(always)]
+    pub(crate) fn fate(&mut self) -> &mut Fate {
+        &mut self.fate
     }
 
     /// Leaves the section, or the line. `finished`: the body ran to its end.
@@ -199,18 +221,21 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
         }
     }
 
-    /// Still waiting: keeps the limit and the place in the table of waits up to date.
-    fn stay(&mut self, cx: &mut Context<'_>, deeper_than: u32) -> Admission {
+    /// Still waiting, for the lock or, with a `parent` at that depth, for the turn: keeps the limit and the place in the table of waits up to date.
+    fn stay(&mut self, cx: &mut Context<'_>, parent: u32) -> Admission {
         let core = self.core();
         if let Some(limit) = self.site.limit(core.limits.timeout()) {
             let wait = self.wait.get_or_insert_default();
-            let (timer, began) = wait.timer.get_or_insert_with(|| (Box::pin(sleep(limit)), core.holding()));
+            let now = || {
+                let number = if parent == 0 { core.holding() } else { core.queue().turn.number };
+                Before { parent, number }
+            };
+            let (timer, began) = wait.timer.get_or_insert_with(|| (Box::pin(sleep(limit)), now()));
             ready!(timer.as_mut().poll(cx));
-            let began = *began;
-            let holder = core.holder_since().map(|(site, known)| {
-                let whole_wait = core.holding() == began;
-                Holder::new(site, if whole_wait { known.max(limit) } else { known })
-            });
+            let whole_wait = now() == *began;
+            let holder = if parent == 0 { core.holder_since() } else { core.turn_seen(parent) };
+            let holder =
+                holder.map(|(site, known)| Holder::new(site, if whole_wait { known.max(limit) } else { known }));
             return self.fail(LockError::Timeout(Box::new(LockTimeout::new(self.site, limit, holder))));
         }
         let registered = self.wait.as_ref().and_then(|wait| wait.registered.as_ref());
@@ -220,7 +245,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
         if let Some(wait) = &mut self.wait {
             wait.registered = None;
         }
-        match Registered::enter(self.site, Wanted { lock: core.key(), deeper_than }) {
+        match Registered::enter(self.site, Wanted { lock: core.key(), deeper_than: parent }) {
             Ok(None) => {}
             Ok(registered) => self.wait.get_or_insert_default().registered = registered,
             Err(cycle) => return self.fail(LockError::Deadlock(Box::new(Deadlock::new(cycle)))),

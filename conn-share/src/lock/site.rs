@@ -1,8 +1,10 @@
 //! Where a locked method is written.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::fmt;
 use std::panic::Location;
+use std::ptr;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -36,6 +38,28 @@ impl Site {
 
     /// The site of a call of `exclusive`. There are as many as such calls in the program's text.
     pub(crate) fn of_section(place: &'static Location<'static>) -> &'static Self {
+        /// A thread has few such calls in use at a time; two that meet in one slot take turns with it.
+        const SLOTS: usize = 16;
+        type Known = Option<(&'static Location<'static>, &'static Site)>;
+        thread_local! {
+            /// So that threads do not meet in the table of the whole program for what they have seen before.
+            static KNOWN: [Cell<Known>; SLOTS] = const { [const { Cell::new(None) }; SLOTS] };
+        }
+        KNOWN.with(|known| {
+            let slot = &known[ptr::from_ref(place).addr() / align_of::<Location<'_>>() % SLOTS];
+            match slot.get() {
+                Some((known, site)) if ptr::eq(known, place) => site,
+                _ => {
+                    let site = Self::in_table(place);
+                    slot.set(Some((place, site)));
+                    site
+                }
+            }
+        })
+    }
+
+    /// The same, from the table of the whole program.
+    fn in_table(place: &'static Location<'static>) -> &'static Self {
         type Sites = HashMap<(&'static str, u32, u32), &'static Site>;
         static SITES: LazyLock<Mutex<Sites>> = LazyLock::new(Mutex::default);
         let mut sites = SITES.lock().unwrap_or_else(PoisonError::into_inner);

@@ -124,7 +124,8 @@ struct Polls {
 struct SlowWait {
     site: &'static Site,
     waited: Duration,
-    sibling: bool,
+    /// Who has the turn that it waits for, where that is a sibling's.
+    turn: Option<&'static Site>,
 }
 
 fn report_slow_waits(core: &Core, polls: &mut HashMap<usize, Polls>) {
@@ -146,7 +147,11 @@ fn report_slow_waits(core: &Core, polls: &mut HashMap<usize, Polls>) {
         .filter(|waiter| !waiter.warned && elapsed(waiter.since) >= core.limits.slow_wait())
         .map(|waiter| {
             waiter.warned = true;
-            SlowWait { site: waiter.site, waited: elapsed(waiter.since), sibling: waiter.sibling }
+            SlowWait {
+                site: waiter.site,
+                waited: elapsed(waiter.since),
+                turn: core.turn(waiter.parent).filter(|_| waiter.parent > 0),
+            }
         })
         .collect();
     drop(queue);
@@ -154,8 +159,10 @@ fn report_slow_waits(core: &Core, polls: &mut HashMap<usize, Polls>) {
     for wait in slow {
         match (unclaimed, holder) {
             (Some(granted), _) => wait.report_unclaimed(granted),
-            (None, Some((holder, _))) if wait.sibling => wait.report_sibling(holder, core.nested().unwrap_or(holder)),
-            (None, Some((holder, held))) => wait.report_held(holder, held, idle),
+            (None, Some((holder, held))) => match wait.turn {
+                Some(turn) => wait.report_sibling(holder, turn),
+                None => wait.report_held(holder, held, idle),
+            },
             (None, None) => {}
         }
     }
@@ -191,16 +198,16 @@ impl SlowWait {
     }
 
     /// Polls are not counted for it: nobody else waits.
-    fn report_sibling(&self, holder: &Site, nested: &Site) {
+    fn report_sibling(&self, holder: &Site, turn: &Site) {
         let Self { site, waited, .. } = self;
         tracing::warn!(
             target: "conn_share::lock",
             waiter = %site,
             holder = %holder,
-            nested = %nested,
+            nested = %turn,
             ?waited,
-            "{site} has waited {waited:.1?} for its turn inside {holder}, where {nested} went in last: calls of one \
-             section take turns, and that one has not ended; its peer is silent, or its future is kept somewhere and \
+            "{site} has waited {waited:.1?} for its turn inside {holder}, which {turn} has: calls of one section \
+             take turns, and that one has not ended; its peer is silent, or its future is kept somewhere and \
              nobody polls it",
         );
     }

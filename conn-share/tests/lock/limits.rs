@@ -122,8 +122,11 @@ async fn a_sibling_s_wait_is_bounded_too() {
             let mut first = Box::pin(timed.hold());
             assert!(start(first.as_mut()).await.is_pending());
             let began = Instant::now();
-            assert!(timed.call().await.unwrap_err().is_timeout());
+            let LockError::Timeout(timeout) = timed.call().await.unwrap_err() else { panic!("another error") };
             assert_eq!(began.elapsed(), LIMIT);
+            let holder = timeout.holder().unwrap();
+            assert!(holder.method().ends_with("::hold"), "the one that has the turn: {timeout}");
+            assert!(holder.held_for_at_least() >= LIMIT, "all the time: {timeout}");
             timed.gate.notify_one();
             first.await.unwrap();
             timed.call().await.unwrap();

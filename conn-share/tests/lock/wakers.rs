@@ -147,3 +147,55 @@ fn a_waker_may_run_the_next_call_on_the_spot() {
         assert!(tasks.iter().all(|task| task.done.load(Ordering::SeqCst)));
     });
 }
+
+/// A waker that panics when it is woken.
+struct Panics;
+
+impl Wake for Panics {
+    fn wake(self: Arc<Self>) {
+        panic!("a waker that panics; the test expects it");
+    }
+}
+
+fn poll_with_panicking_waker(call: &mut Call) {
+    let waker = Waker::from(Arc::new(Panics));
+    assert!(call.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+}
+
+#[test]
+fn a_waker_that_panics_keeps_nobody_out() {
+    comes_back(|| {
+        let line = Arc::new(Line::default());
+        let mut holder = wait(&line);
+        assert!(poll_once(holder.as_mut()).is_pending());
+        let mut waiter = note(&line, 1);
+        poll_with_panicking_waker(&mut waiter);
+        line.gate.notify_one();
+        assert!(poll_once(holder.as_mut()).is_ready());
+        assert!(poll_once(waiter.as_mut()).is_ready());
+        assert!(!line.lock.is_interrupted());
+    });
+}
+
+/// Both calls outlive the section that they took turns in: with the first's end the lock goes to the next in line.
+#[test]
+fn a_waker_that_panics_does_not_keep_the_lock() {
+    comes_back(|| {
+        let line = Arc::new(Line::default());
+        let (mut first, mut second) = (wait(&line), note(&line, 1));
+        let mut section = Box::pin(line.around(async {
+            std::future::poll_fn(|_| {
+                assert!(poll_once(first.as_mut()).is_pending());
+                poll_with_panicking_waker(&mut second);
+                Poll::Ready(())
+            })
+            .await;
+        }));
+        assert!(poll_once(section.as_mut()).is_ready());
+        drop(section);
+        line.gate.notify_one();
+        assert!(poll_once(first.as_mut()).is_ready());
+        assert!(poll_once(note(&line, 2).as_mut()).is_ready());
+        assert!(poll_once(second.as_mut()).is_ready());
+    });
+}

@@ -15,5 +15,6 @@ mod pooled;
 mod probe;
 mod running;
 mod size;
+mod spans;
 mod twin;
 mod ui;
