@@ -71,6 +71,7 @@ impl Reply {
     pub fn ok(self) -> Result<Self> {
         match &self.refusal {
             Some(line) => {
+                let line: String = line.chars().flat_map(char::escape_debug).collect();
                 Err(Error::new(ErrorKind::Refused, format!("the device refused the command: {line}")).with_sent(true))
             }
             None => Ok(self),
