@@ -264,6 +264,14 @@ pub use secret::Secret;
 #[cfg(feature = "_talking")]
 pub use transport::HostKeys;
 
+/// What the fuzz targets drive. Not part of the public API.
+#[cfg(all(fuzzing, feature = "telnet"))]
+#[doc(hidden)]
+pub mod fuzzed {
+    pub use crate::cli::fuzzed::{engine, screen};
+    pub use crate::transport::telnet::fuzzed::telnet;
+}
+
 /// What the macros' expansions name. Not part of the public API.
 #[doc(hidden)]
 pub mod __private {

@@ -19,6 +19,8 @@
 
 mod echo;
 mod exchange;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzed;
 mod interaction;
 mod known;
 mod line;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::gate::LoginGate;
 use super::session::{ExecuteOptions, Login, Session, SessionOptions};
 use crate::cli::Platform;
 use crate::deadline::Deadline;
@@ -35,6 +36,7 @@ pub struct Link {
     opener: Opener,
     login: Login,
     name: String,
+    gate: Option<LoginGate>,
     connect_timeout: Duration,
     command_timeout: Duration,
     session: Option<Session>,
@@ -138,6 +140,7 @@ impl Link {
             opener,
             login,
             name: target.name.clone(),
+            gate: target.gate.clone(),
             connect_timeout: target.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
             command_timeout: target.command_timeout.unwrap_or(COMMAND_TIMEOUT),
             session: None,
@@ -249,6 +252,16 @@ impl Link {
             None => false,
         };
         if !kept {
+            // Gone first, so that nobody waits in the gate with a session that is of no use.
+            self.session = None;
+            *self.life.line() = None;
+            let _turn = match self.gate.clone() {
+                Some(gate) => Some(gate.turn(deadline).await.map_err(|error| error.with_sent(false))?),
+                None => None,
+            };
+            if !self.life.wanted.load(Ordering::Relaxed) {
+                return Err(self.not_connected());
+            }
             self.open(deadline).await.map_err(|error| error.with_sent(false))?;
             self.life.reconnected.fetch_add(1, Ordering::Relaxed);
         }

@@ -1,5 +1,6 @@
 //! What every connection to a device can do, and the ones that come with the crate.
 
+mod gate;
 mod link;
 mod reply;
 mod session;
@@ -17,6 +18,7 @@ use async_trait::async_trait;
 
 use crate::{Error, ErrorKind, Result};
 
+pub(crate) use gate::{Gate, LoginGate, Turn};
 pub use link::SessionStatus;
 pub use reply::Reply;
 pub use session::{ExecuteOptions, SessionOptions};
@@ -33,30 +35,65 @@ pub use telnet::TelnetConnection;
 #[async_trait]
 pub trait Connection: Any + Send + Sync {
     /// Opens the connection; does nothing when it is open already.
+    ///
+    /// # Cancel safety
+    ///
+    /// The attempt is given up and its socket closed; the connection is as unconnected as before.
     async fn connect(&self) -> Result<()>;
 
     /// Closes the connection: waits for the running call up to a deadline, then cuts the transport under it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while it waits for the running call, nothing has happened. Dropped while it says goodbye, the session is closed without
+    /// one. Dropped after the cut, the session is gone all the same. Calling it again is always right.
     async fn disconnect(&self) -> Result<()>;
 
     /// Whether the connection is believed to be open. Never waits.
     fn is_connected(&self) -> bool;
 
     /// Writes `text` and a line end, without waiting for an answer. For raw work inside one exclusive section.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while it waits for its turn or brings the session back, nothing was sent. After that all of the line, none of
+    /// it, or its beginning may have gone out; a beginning is wiped on the device before anything else is sent.
     async fn send(&self, text: &str) -> Result<()>;
 
     /// Reads up to the next prompt; an error when the calling chain has not sent anything since the last one.
+    ///
+    /// # Cancel safety
+    ///
+    /// What was read so far is lost. A second `receive` of the same chain reads the rest, up to the prompt; any other
+    /// call first drops the rest.
     async fn receive(&self) -> Result<String>;
 
-    /// Runs one command and returns its whole output.
+    /// Runs one command and returns its whole output. It is sent at most once, whatever happens.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while it waits for its turn or brings the session back, nothing was sent. After that the command may have
+    /// run, or run still, and its output is lost: no later call sees any of it.
     async fn execute(&self, command: &str) -> Result<Reply>;
 
     /// Applies configuration, one command a line; stops at the first refused line and says which were applied.
+    ///
+    /// Its limit is that of one command for each line, and for the ways in and out.
+    ///
+    /// # Cancel safety
+    ///
+    /// A first part of the lines may be applied, and nobody is told which. The next call first leaves the
+    /// configuration mode, or opens a new session.
     async fn configure(&self, config: &str) -> Result<Reply>;
 
     /// Runs `section` while nobody else talks on this connection; its own calls go through.
     ///
     /// For implementors: with `#[locked]` on the `impl`, the body is `section.await; Ok(())`. The provided one refuses
     /// with [`ErrorKind::Usage`] and does not run the section.
+    ///
+    /// # Cancel safety
+    ///
+    /// The section is dropped where it stands, and what its own calls lose is lost; the others get their turn.
     async fn exclusively<'a>(&'a self, section: BoxedSection<'a>) -> Result<()> {
         drop(section);
         Err(Error::new(ErrorKind::Usage, "this connection class has no exclusive sections (`Connection::exclusively`)"))
@@ -64,6 +101,10 @@ pub trait Connection: Any + Send + Sync {
 
     /// Puts the session back as `connect` left it: mode, paging, width. A pool does so before the next caller gets
     /// the worker. The provided one does nothing, for sessions in which nothing lingers.
+    ///
+    /// # Cancel safety
+    ///
+    /// Some of it may be done. Nothing is noted: where it matters, it has to be called again.
     async fn reset(&self) -> Result<()> {
         Ok(())
     }

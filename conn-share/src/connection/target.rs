@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::gate::LoginGate;
 use crate::{HostKeys, Secret};
 
 /// Who logs in.
@@ -46,6 +47,8 @@ pub struct Target {
     pub command_timeout: Option<Duration>,
     /// Further arguments for the class, by name, as a testbed file gives them.
     pub arguments: BTreeMap<String, String>,
+    /// The device's gate for logging in again; see [`LoginGate`].
+    pub(crate) gate: Option<LoginGate>,
 }
 
 impl Target {

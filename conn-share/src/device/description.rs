@@ -9,6 +9,7 @@ use crate::{Credential, Error, ErrorKind, Result, Secret, Target};
 use super::entry::{PROXY, Plan};
 use super::limits::Limits;
 use super::{ConnectOptions, Path};
+use crate::connection::LoginGate;
 
 /// A device as described, by its builder or a testbed file.
 pub(super) struct Description {
@@ -88,6 +89,7 @@ impl Description {
         target.command_timeout = options.command_timeout;
         target.host_keys = options.host_keys.clone().unwrap_or_default();
         target.arguments = options.arguments.clone();
+        target.gate = Some(LoginGate::new(self.limits.clone()));
         if !path.proxy.is_empty() {
             target.arguments.insert(PROXY.into(), path.proxy.join(","));
         }

@@ -1,12 +1,15 @@
 //! What a device allows: how many sessions at a time, how many logins.
 
 use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep_until};
 
+use crate::connection::{Gate, Turn};
 use crate::deadline::Deadline;
 use crate::{Error, ErrorKind, Result};
 
@@ -17,7 +20,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 pub(crate) struct Limits {
     sessions: Arc<Semaphore>,
     max_sessions: usize,
-    logins: Semaphore,
+    logins: Arc<Semaphore>,
     max_logins: usize,
     rate: Option<LoginRate>,
 }
@@ -30,8 +33,8 @@ pub(crate) struct SessionPass {
 
 /// The right to log in now; to be held until the login is done.
 #[derive(Debug)]
-pub(crate) struct LoginPass<'a> {
-    _permit: SemaphorePermit<'a>,
+pub(crate) struct LoginPass {
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Limits {
@@ -41,7 +44,7 @@ impl Limits {
         Self {
             sessions: Arc::new(Semaphore::new(max_sessions)),
             max_sessions,
-            logins: Semaphore::new(max_logins),
+            logins: Arc::new(Semaphore::new(max_logins)),
             max_logins,
             rate: logins_per_minute.map(LoginRate::new),
         }
@@ -75,9 +78,9 @@ impl Limits {
     }
 
     /// Waits for the turn to log in, first come first served.
-    pub(crate) async fn login(&self, deadline: Deadline) -> Result<LoginPass<'_>> {
+    pub(crate) async fn login(&self, deadline: Deadline) -> Result<LoginPass> {
         let turn = async {
-            let permit = self.logins.acquire().await;
+            let permit = self.logins.clone().acquire_owned().await;
             if let Some(rate) = &self.rate {
                 rate.turn().await;
             }
@@ -93,6 +96,13 @@ impl Limits {
     fn gate_is_busy(&self) -> String {
         let rate = self.rate.as_ref().map(|rate| format!(", {} a minute", rate.per_minute)).unwrap_or_default();
         format!("no turn to log in: the device allows {} at once{rate}", self.max_logins)
+    }
+}
+
+/// For connections that log in again by themselves.
+impl Gate for Limits {
+    fn turn(self: Arc<Self>, deadline: Deadline) -> Pin<Box<dyn Future<Output = Result<Turn>> + Send>> {
+        Box::pin(async move { self.login(deadline).await.map(|pass| Box::new(pass) as Turn) })
     }
 }
 

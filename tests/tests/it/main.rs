@@ -3,6 +3,7 @@
 mod bad_input;
 mod example;
 mod five_sessions;
+mod linux;
 mod one_line;
 mod recordings;
 mod servers;

@@ -245,3 +245,36 @@ async fn disconnect_cuts_a_running_command() {
     disconnected.expect("closed");
     assert_eq!(started.elapsed().as_secs(), 5);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_logs_in_again_passes_the_gate() {
+    use crate::connection::{Gate, LoginGate, Turn};
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+    /// Counts, and lets nobody through.
+    #[derive(Default)]
+    struct Shut(AtomicUsize);
+    impl Gate for Shut {
+        fn turn(
+            self: Arc<Self>,
+            deadline: crate::deadline::Deadline,
+        ) -> std::pin::Pin<Box<dyn Future<Output = crate::Result<Turn>> + Send>> {
+            self.0.fetch_add(1, SeqCst);
+            Box::pin(async move {
+                let _ = deadline.bound(std::future::pending::<()>()).await;
+                Err(crate::Error::new(ErrorKind::Timeout, "shut"))
+            })
+        }
+    }
+    let gate = Arc::new(Shut::default());
+    let (router, _) = unconnected("frr", "\n", Manner::default(), |mut target| {
+        target.gate = Some(LoginGate::new(gate.clone()));
+        target
+    });
+    router.connect().await.expect("the first login is somebody else's turn");
+    assert_eq!(gate.0.load(SeqCst), 0);
+    router.execute("die").await.expect_err("the device hangs up");
+    let error = router.execute("say x").await.expect_err("no turn to log in again");
+    assert!(error.is_timeout() && !error.was_sent(), "{error:?}");
+    assert_eq!(gate.0.load(SeqCst), 1);
+}

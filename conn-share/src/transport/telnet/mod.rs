@@ -1,5 +1,7 @@
 //! Telnet connections, and console lines over bare TCP.
 
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzed;
 mod protocol;
 
 use std::io;

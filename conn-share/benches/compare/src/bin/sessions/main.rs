@@ -156,7 +156,7 @@ async fn five_sessions(lab: &Lab) {
         async move {
             let connection = SshConnection::new(&to)?;
             connection.connect().await?;
-            conn_share::Result::Ok(connection)
+            Ok::<_, conn_share::Error>(connection)
         }
     });
     let pool = pool.size(5).lockable().start().await.expect("five sessions");
@@ -167,16 +167,18 @@ async fn five_sessions(lab: &Lab) {
     let bares = Arc::new((Semaphore::new(5), Mutex::new(bares)));
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
-        let one = cost(CALLERS * CALLS, async {
-            callers(|| {
+        let pool = pool.clone();
+        let one = cost(CALLERS * CALLS, async move {
+            callers(move || {
                 let pool = pool.clone();
                 async move { pool.execute("show version").await.expect("an answer").len() }
             })
             .await;
         });
         let one = one.await;
-        let other = cost(CALLERS * CALLS, async {
-            callers(|| {
+        let bares = bares.clone();
+        let other = cost(CALLERS * CALLS, async move {
+            callers(move || {
                 let bares = bares.clone();
                 async move {
                     let _turn = bares.0.acquire().await.expect("open");

@@ -1,0 +1,142 @@
+//! What fuzzers and random tests drive: any bytes in, and what must hold whatever they are.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::screen::Screen;
+use super::{Exchange, Known, Platform, Proof, Step};
+
+const LIMIT: usize = 4096;
+
+/// The escape stripper: the same text however the bytes are cut, no control characters in it, and bounded.
+pub fn screen(data: &[u8]) {
+    let Some((&cut, data)) = data.split_first() else { return };
+    let (mut whole, mut pieces) = (Screen::new(LIMIT, ""), Screen::new(LIMIT, ""));
+    let one = whole.feed(data);
+    let other = data.chunks(usize::from(cut % 16) + 1).try_for_each(|piece| pieces.feed(piece));
+    if one.is_ok() && other.is_ok() {
+        assert_eq!(whole.text(), pieces.text());
+        assert_eq!(whole.last_line(), pieces.last_line());
+        assert!(whole.text().len() <= LIMIT);
+    }
+    let control = |byte: &u8| (*byte < 0x20 && !matches!(byte, b'\t' | b'\n')) || *byte == 0x7f;
+    assert!(!whole.text().iter().any(control));
+}
+
+/// The engine: it never spins, never answers without a proof, and holds no more than its limit.
+///
+/// The first two bytes choose platform, proof, goal and pieces; a piece of 0xff is a pause.
+pub fn engine(data: &[u8]) {
+    let [choice, cut, data @ ..] = data else { return };
+    let name = Platform::BUILT_IN[usize::from(choice & 3)];
+    let Some(platform) = Platform::named(name) else { return };
+    let mut known = Known::nothing(Arc::new(platform), "\r\n", LIMIT);
+    known.prompt = "r1# ".to_owned();
+    known.proof = match choice >> 2 & 3 {
+        0 => Proof::Typeahead,
+        1 => Proof::Keys,
+        2 => Proof::Blank,
+        _ => Proof::Command("echo {a}''{b}".to_owned()),
+    };
+    let mut now = Duration::ZERO;
+    let mut exchange = match choice >> 4 & 1 {
+        0 => Exchange::command(&known, "show version", now).ahead(),
+        _ => Exchange::step(&known, b"r1# ", now),
+    };
+    for piece in data.chunks(usize::from(cut % 32) + 1) {
+        // A device can be made to answer each piece by a key or two, and a question has two steps at most.
+        let settled = (0..16).find_map(|_| match exchange.next(now) {
+            Step::Write(_) => None,
+            step => Some(step),
+        });
+        match settled.expect("a few writes, then a wait") {
+            Step::Wait(until) if piece.iter().all(|&byte| byte == 0xff) => {
+                now = until.unwrap_or(now + Duration::from_secs(1)).max(now);
+                continue;
+            }
+            Step::Wait(_) | Step::Write(_) => {}
+            Step::Stuck => return,
+            Step::Done => break,
+        }
+        now += Duration::from_millis(1);
+        if exchange.receive(piece, now).is_err() {
+            return;
+        }
+    }
+    // The digits of a question are random, and none of the input knows them: nothing but one digit can be met by chance.
+    let done = matches!(exchange.next(now), Step::Done);
+    let answer = exchange.finish();
+    assert_eq!(answer.is_some(), done);
+    assert!(answer.is_none_or(|answer| answer.text.len() <= 4 * LIMIT));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    /// Replays the corpus of `target`, then random inputs, half of them made of what devices send.
+    pub(crate) fn replay(target: &str, run: fn(&[u8])) {
+        const WORDS: [&[u8]; 16] = [
+            b"r1# ",
+            b"\r\n",
+            b"\r",
+            b"\n",
+            b"show version",
+            b"\x1b[K",
+            b"\x1b[",
+            b"\x08 \x08",
+            b" --More-- ",
+            b"\xff\xff",
+            b"\xff\xfb\x01",
+            b"\xff\xfa\x18\x01\xff\xf0",
+            b"7\x08",
+            b"^A^K",
+            b"\x1b]0;",
+            "é".as_bytes(),
+        ];
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+        let mut replayed = 0;
+        for entry in fs::read_dir(&corpus).expect("the corpus") {
+            run(&fs::read(entry.expect("an entry").path()).expect("a file"));
+            replayed += 1;
+        }
+        assert!(replayed > 0, "{} is empty", corpus.display());
+        let mut seed = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut random = |below: usize| {
+            seed ^= seed << 13;
+            seed ^= seed >> 7;
+            seed ^= seed << 17;
+            (seed >> 16) as usize % below
+        };
+        for round in 0..3000 {
+            let mut input = vec![random(256) as u8, random(256) as u8];
+            for _ in 0..random(40) {
+                match round % 2 {
+                    0 => input.push(random(256) as u8),
+                    _ => input.extend_from_slice(WORDS[random(WORDS.len())]),
+                }
+            }
+            if let Err(panic) = std::panic::catch_unwind(|| run(&input)) {
+                eprintln!("{target} fails on {:?}", input.escape_ascii().to_string());
+                std::panic::resume_unwind(panic);
+            }
+        }
+    }
+
+    #[test]
+    fn screen() {
+        replay("screen", super::screen);
+    }
+
+    #[test]
+    fn engine() {
+        replay("engine", super::engine);
+    }
+
+    #[cfg(feature = "telnet")]
+    #[test]
+    fn telnet() {
+        replay("telnet", crate::transport::telnet::fuzzed::telnet);
+    }
+}
