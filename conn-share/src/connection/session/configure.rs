@@ -19,7 +19,10 @@ impl Session {
             self.leave_for = back.map(str::to_owned);
             let entered = self.go_to(mode, None, deadline).await;
             if let Err(error) = entered {
-                self.leave_configuration(deadline).await?;
+                // Out of step, the device may still get there: the way out stays noted.
+                if self.is_in_step() {
+                    self.leave_configuration(deadline).await?;
+                }
                 return Err(error);
             }
         }

@@ -168,3 +168,15 @@ async fn a_flood_that_was_given_up_ends_in_a_new_session_within_the_deadline() {
     assert_eq!(reply, "you said x");
     assert_eq!(status.reconnected, 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_configuration_that_ran_out_of_time_on_the_way_in_is_left() {
+    let (router, record) = connected("frr", "\n", Manner { slow_to_configure: true, ..Manner::default() }).await;
+    let error = router.configure("interface lo").await.expect_err("the device does not answer");
+    assert!(error.is_timeout(), "{error:?}");
+    // It does so late: the next caller finds it in the mode that it was on the way to.
+    record.gate.notify_one();
+    let reply = router.execute("say x").await.expect("in step again");
+    assert_eq!((reply.text(), reply.mode()), ("you said x", "enable"));
+    assert_eq!(record.logins.load(std::sync::atomic::Ordering::Relaxed), 1);
+}

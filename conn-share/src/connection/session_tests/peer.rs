@@ -29,6 +29,8 @@ pub(super) struct Manner {
     /// Writes no more than this at once.
     pub(super) piece: usize,
     pub(super) mute: bool,
+    /// Waits for the gate on the way into the configuration mode.
+    pub(super) slow_to_configure: bool,
 }
 
 impl Default for Manner {
@@ -43,6 +45,7 @@ impl Default for Manner {
             cooked: false,
             piece: usize::MAX,
             mute: false,
+            slow_to_configure: false,
         }
     }
 }
@@ -240,6 +243,9 @@ impl Device {
                 self.say("\r\n").await
             }
             "configure" => {
+                if self.manner.slow_to_configure {
+                    self.record.gate.notified().await;
+                }
                 self.mode = "(config)# ";
                 Ok(())
             }
