@@ -148,7 +148,11 @@ impl Error {
             if let Some(found) = error.downcast_ref() {
                 return Some(found);
             }
-            link = error.source();
+            // An `io::Error` gives not what it wraps but the source of that.
+            link = match error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+                Some(wrapped) => Some(wrapped),
+                None => error.source(),
+            };
         }
         None
     }
@@ -196,5 +200,35 @@ impl From<LockError> for Error {
 impl From<PoolError> for Error {
     fn from(error: PoolError) -> Self {
         Self::new(ErrorKind::Pool, "no worker from the pool").with_source(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{ConnLock, Lockable, LockableExt};
+
+    struct Locked(ConnLock);
+
+    impl Lockable for Locked {
+        type State = ();
+
+        fn conn_lock(&self) -> &ConnLock {
+            &self.0
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_timeout_is_recognised_inside_an_io_error() {
+        let locked = Locked(ConnLock::new(()).with_timeout(Duration::from_secs(1)));
+        let mut holder = Box::pin(locked.exclusive(std::future::pending::<()>()));
+        assert!(futures_util::poll!(holder.as_mut()).is_pending());
+        let timeout = locked.exclusive(async {}).await.expect_err("held");
+        let error = Error::new(ErrorKind::Disconnected, "no answer").with_source(io::Error::from(timeout));
+        assert!(error.is_timeout(), "{error:?}");
+        drop(holder);
     }
 }

@@ -40,3 +40,48 @@ impl From<&str> for Secret {
         Self::new(text)
     }
 }
+
+/// A command as others may see it: its start, control characters escaped, without its secrets.
+pub(crate) fn shown(command: &str) -> String {
+    /// As much as tells one command from another.
+    const LENGTH: usize = 40;
+    let masked = masked(command);
+    let mut shown: String = masked.chars().take(LENGTH).flat_map(char::escape_debug).collect();
+    if masked.chars().nth(LENGTH).is_some() {
+        shown.push('…');
+    }
+    shown
+}
+
+/// A line of configuration up to the first word that a secret follows, such as `password`.
+pub(crate) fn masked(line: &str) -> String {
+    let announces = |word: &str| {
+        let word = word.to_lowercase();
+        ["passw", "passphrase", "secret", "community", "psk", "shared-key"].iter().any(|part| word.contains(part))
+            || ["key", "key-string", "md5", "sha"].contains(&word.as_str())
+    };
+    let mut end = 0;
+    for word in line.split_inclusive(char::is_whitespace) {
+        end += word.len();
+        if announces(word.trim()) {
+            let (start, rest) = line.split_at(end);
+            return if rest.trim().is_empty() { line.to_owned() } else { format!("{}…", start) };
+        }
+    }
+    line.to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_is_shown_without_its_secrets() {
+        assert_eq!(shown("show version"), "show version");
+        assert_eq!(shown("username admin secret 9 $9$hunter2"), "username admin secret …");
+        assert_eq!(shown("snmp-server community hunter2 ro"), "snmp-server community …");
+        assert_eq!(shown("enable password"), "enable password");
+        assert_eq!(shown("say \u{1b}[2J \"x\""), "say \\u{1b}[2J \\\"x\\\"");
+        assert_eq!(shown(&"é".repeat(50)), "é".repeat(40) + "…");
+    }
+}

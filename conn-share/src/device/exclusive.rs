@@ -1,5 +1,6 @@
 //! Several calls as one unit.
 
+use std::panic::Location;
 use std::sync::Arc;
 
 use crate::{Connection, Error, ErrorKind, Result};
@@ -35,6 +36,7 @@ pub(super) fn held(manager: &ConnectionManager, alias: &str) -> Option<Arc<dyn C
 pub(super) async fn exclusive<F, Fut>(
     manager: &ConnectionManager,
     alias: Option<&str>,
+    place: &'static Location<'static>,
     section: F,
 ) -> Result<Fut::Output>
 where
@@ -46,7 +48,7 @@ where
     let alias = entry.recipe.alias();
     let (connection, is_ours) = match (held(manager, alias), &entry.link.pool) {
         (Some(connection), pool) => (connection, pool.is_some()),
-        (None, Some(pool)) => (pool.lend().await?, true),
+        (None, Some(pool)) => (pool.lend(place).await?, true),
         (None, None) => (entry.link.connection.clone(), false),
     };
     let inside = Arc::new(Inside {

@@ -22,6 +22,7 @@ mod workers;
 
 use std::any::Any;
 use std::fmt;
+use std::panic::Location;
 use std::sync::Arc;
 
 use crate::{AsyncPool, Connection, ConnectionClass, Error, ErrorKind, Reply, Result};
@@ -218,13 +219,14 @@ impl Device {
     ///
     /// Dropped half-way, the section ends where it is; the connection finds its way back into step before the next
     /// caller. Keeping the connection beyond the section keeps a pool's worker on loan.
-    pub async fn exclusive<F, Fut>(&self, section: F) -> Result<Fut::Output>
+    #[track_caller]
+    pub fn exclusive<F, Fut>(&self, section: F) -> impl Future<Output = Result<Fut::Output>> + Send
     where
         F: FnOnce(Arc<dyn Connection>) -> Fut + Send,
         Fut: Future + Send,
         Fut::Output: Send,
     {
-        exclusive::exclusive(&self.connections, None, section).await
+        exclusive::exclusive(&self.connections, None, Location::caller(), section)
     }
 
     /// As [`Device::exclusive`], on the connection under `alias`.
@@ -236,13 +238,14 @@ impl Device {
     /// # Cancel safety
     ///
     /// As [`Device::exclusive`].
-    pub async fn exclusive_on<F, Fut>(&self, alias: &str, section: F) -> Result<Fut::Output>
+    #[track_caller]
+    pub fn exclusive_on<F, Fut>(&self, alias: &str, section: F) -> impl Future<Output = Result<Fut::Output>> + Send
     where
         F: FnOnce(Arc<dyn Connection>) -> Fut + Send,
         Fut: Future + Send,
         Fut::Output: Send,
     {
-        exclusive::exclusive(&self.connections, Some(alias), section).await
+        exclusive::exclusive(&self.connections, Some(alias), Location::caller(), section)
     }
 
     /// The connection under `alias`, a pool included.

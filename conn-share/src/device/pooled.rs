@@ -1,8 +1,12 @@
 //! A pool of connections is a connection.
 
+use std::panic::Location;
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
-use crate::{AsyncPool, Connection, Error, ErrorKind, Reply, Result};
+use crate::secret::shown;
+use crate::{AsyncPool, Connection, Error, ErrorKind, PoolError, Reply, Result, WorkerGuard};
 
 /// Each call takes a worker of its own, so calls run side by side, as many as there are workers.
 ///
@@ -20,7 +24,7 @@ use crate::{AsyncPool, Connection, Error, ErrorKind, Reply, Result};
 #[async_trait]
 impl<C: Connection> Connection for AsyncPool<C> {
     async fn connect(&self) -> Result<()> {
-        drop(self.get().await?);
+        drop(take(self, "connect".into()).await?);
         Ok(())
     }
 
@@ -47,12 +51,17 @@ impl<C: Connection> Connection for AsyncPool<C> {
     }
 
     async fn execute(&self, command: &str) -> Result<Reply> {
-        self.get().await?.execute(command).await
+        take(self, format!("execute(\"{}\")", shown(command)).into()).await?.execute(command).await
     }
 
     async fn configure(&self, config: &str) -> Result<Reply> {
-        self.get().await?.configure(config).await
+        take(self, format!("configure of {} lines", config.lines().count()).into()).await?.configure(config).await
     }
+}
+
+/// A worker for one call, which says to those who wait for it what it does: its place is always here.
+async fn take<C: Connection>(pool: &AsyncPool<C>, purpose: Arc<str>) -> Result<WorkerGuard<C>, PoolError> {
+    pool.get_for(Location::caller(), Some(purpose)).await
 }
 
 fn needs_a_worker(call: &str) -> Error {

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::marker::PhantomData;
+use std::panic::Location;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -136,7 +137,7 @@ type Lending<'a> = Pin<Box<dyn Future<Output = Result<Arc<dyn Connection>>> + Se
 
 /// A pool, whatever its class.
 pub(super) trait Lend: Send + Sync {
-    fn lend(&self) -> Lending<'_>;
+    fn lend(&self, place: &'static Location<'static>) -> Lending<'_>;
     fn status(&self) -> Status;
     fn is_closed(&self) -> bool;
     fn resize(&self, size: usize);
@@ -152,9 +153,9 @@ struct Pooled<C: ConnectionClass> {
 }
 
 impl<C: ConnectionClass> Lend for Pooled<C> {
-    fn lend(&self) -> Lending<'_> {
-        Box::pin(async {
-            let worker: Arc<dyn Connection> = Arc::new(Worker(self.pool.get().await?));
+    fn lend(&self, place: &'static Location<'static>) -> Lending<'_> {
+        Box::pin(async move {
+            let worker: Arc<dyn Connection> = Arc::new(Worker(self.pool.get_for(place, None).await?));
             Ok(worker)
         })
     }
@@ -201,8 +202,10 @@ impl DevicePool {
     /// # Cancel safety
     ///
     /// Only the turn in the line is lost.
-    pub async fn get(&self) -> Result<Arc<dyn Connection>> {
-        self.pool.lend().await.map_err(|error| error.with_device(&self.name))
+    #[track_caller]
+    pub fn get(&self) -> impl Future<Output = Result<Arc<dyn Connection>>> + Send + '_ {
+        let lending = self.pool.lend(Location::caller());
+        async { lending.await.map_err(|error| error.with_device(&self.name)) }
     }
 
     /// One consistent snapshot. Never waits.

@@ -25,6 +25,7 @@ use std::time::Duration;
 use super::graph;
 use super::limits::Limits;
 use super::loan::Loan;
+use super::nested::Nested;
 use super::queue::{Granted, Place, Queue, Seen, Ticket};
 use super::raw::{Gate, StaticSlot};
 use super::site::Site;
@@ -55,8 +56,8 @@ pub(crate) struct Core {
     polls: AtomicU32,
     /// The outermost section's method.
     holder: StaticSlot<Site>,
-    /// The nested section that went in last, at each depth from 2 on; beyond the last slot, the last of all those.
-    nested: [StaticSlot<Site>; 4],
+    /// The nested sections that went in last.
+    nested: Nested,
     queue: Mutex<Queue>,
     /// Whether the watchdog has the lock on its list.
     pub(crate) watched: AtomicBool,
@@ -89,7 +90,7 @@ impl Core {
             holding: AtomicU64::new(0),
             polls: AtomicU32::new(0),
             holder: StaticSlot::empty(),
-            nested: std::array::from_fn(|_| StaticSlot::empty()),
+            nested: Nested::none(),
             queue: Mutex::new(Queue::default()),
             watched: AtomicBool::new(false),
             limits: Limits::new(),
@@ -151,19 +152,13 @@ impl Core {
 
     /// The section one deeper than `parent`, where its children take turns, if one of them is in.
     pub(crate) fn turn(&self, parent: u32) -> Option<&'static Site> {
-        if self.depth() > parent { self.nested_slot(parent).load() } else { None }
+        if self.depth() > parent { self.nested.beneath(parent) } else { None }
     }
 
     /// The same, and for how long at least it has had its turn.
     pub(crate) fn turn_seen(&self, parent: u32) -> Option<(&'static Site, Duration)> {
         let queue = self.queue();
         Some((self.turn(parent)?, watchdog::elapsed(queue.turn.since)))
-    }
-
-    #[inline(always)]
-    fn nested_slot(&self, parent: u32) -> &StaticSlot<Site> {
-        let [.., last] = &self.nested;
-        self.nested.get((parent as usize).wrapping_sub(1)).unwrap_or(last)
     }
 
     /// The holder, and for how long at least it has been that.
@@ -296,7 +291,7 @@ impl Core {
         if self.top.load(Ordering::Acquire) != parent {
             return false;
         }
-        self.nested_slot(parent).store(site);
+        self.nested.note(parent, site);
         if parent == 1 {
             // Nobody else moves `top`: its only section is being polled here, and it has no ancestors that could end.
             self.top.store(2, Ordering::Relaxed);
@@ -319,7 +314,7 @@ impl Core {
             if word & DEPTH == parent && queue.is_first_sibling(place, parent) {
                 let waker = place.and_then(|place| queue.remove_sibling(place));
                 // With the innermost section being polled here and the queue locked, nobody else moves `top`.
-                self.nested_slot(parent).store(site);
+                self.nested.note(parent, site);
                 queue.next_turn(watchdog::now());
                 self.top.store((parent + 1) | flags(&queue), Ordering::Release);
                 drop(queue);

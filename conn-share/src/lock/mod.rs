@@ -10,6 +10,7 @@ mod limits;
 mod loan;
 mod lockable;
 mod locking;
+mod nested;
 mod queue;
 mod raw;
 mod returns;

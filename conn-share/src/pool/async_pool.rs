@@ -76,7 +76,7 @@ impl<C: Send + 'static> AsyncPool<C> {
     /// Only the turn in the line is lost.
     #[track_caller]
     pub fn get(&self) -> impl Future<Output = Result<WorkerGuard<C>, PoolError>> + Send + use<'_, C> {
-        take(&self.shared, self.shared.options.timeout, Location::caller())
+        take(&self.shared, self.shared.options.timeout, Location::caller(), None)
     }
 
     /// Takes a worker; waits at most `limit`, whatever the pool's own timeout is.
@@ -93,7 +93,17 @@ impl<C: Send + 'static> AsyncPool<C> {
         &self,
         limit: Duration,
     ) -> impl Future<Output = Result<WorkerGuard<C>, PoolError>> + Send + use<'_, C> {
-        take(&self.shared, Some(limit), Location::caller())
+        take(&self.shared, Some(limit), Location::caller(), None)
+    }
+
+    /// As [`AsyncPool::get`], on behalf of somebody who asked at `place`, or for what `purpose` says.
+    #[cfg(feature = "_talking")]
+    pub(crate) fn get_for(
+        &self,
+        place: &'static Location<'static>,
+        purpose: Option<Arc<str>>,
+    ) -> impl Future<Output = Result<WorkerGuard<C>, PoolError>> + Send + use<'_, C> {
+        take(&self.shared, self.shared.options.timeout, place, purpose)
     }
 
     /// Takes a worker if one is ready and nobody waits for it. Never waits.

@@ -183,5 +183,11 @@ impl<C> Books<C> {
 
 /// A loan as people read it.
 pub(super) fn holder(loan: &Loan, now: Instant) -> Holder {
-    Holder { worker: loan.worker, place: loan.place, task: loan.task, held: now.saturating_duration_since(loan.since) }
+    Holder {
+        worker: loan.worker,
+        place: loan.place,
+        purpose: loan.purpose.clone(),
+        task: loan.task,
+        held: now.saturating_duration_since(loan.since),
+    }
 }

@@ -63,6 +63,9 @@ pub struct Holder {
     pub worker: u64,
     /// Where the worker was asked for.
     pub place: &'static Location<'static>,
+    /// What it does, where a call on the pool itself asked: `execute("show version")`. The start of the command, escaped,
+    /// without what follows a word such as `password`.
+    pub purpose: Option<Arc<str>>,
     /// The task that asked, where it ran in one.
     pub task: Option<task::Id>,
     /// How long ago.
@@ -154,7 +157,11 @@ impl fmt::Display for PoolPhase {
 
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "worker {} has been with {}", self.worker, self.place)?;
+        write!(f, "worker {} has been with ", self.worker)?;
+        match &self.purpose {
+            Some(purpose) => f.write_str(purpose)?,
+            None => write!(f, "{}", self.place)?,
+        }
         if let Some(task) = self.task {
             write!(f, " (task {task})")?;
         }

@@ -103,9 +103,9 @@ impl<C: Send + 'static> Jobs<C> {
                 drop(stage);
                 drop(parked);
             } else if let Stage::Polled { .. } = &*stage {
-                drop(stage);
+                // Its end waits for `stage`, and is to find it here.
                 let mut bench = self.bench();
-                bench.all.push(job);
+                bench.all.push(job.clone());
                 self.count.store(bench.all.len(), Ordering::SeqCst);
             }
         }

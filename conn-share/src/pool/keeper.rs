@@ -93,6 +93,6 @@ fn make_round<C: Send + 'static>(shared: &Shared<C>) {
         }
     }
     for holder in long {
-        tracing::warn!(worker = holder.worker, place = %holder.place, held = ?holder.held, "a worker is on loan for long");
+        tracing::warn!(worker = holder.worker, place = %holder.place, purpose = holder.purpose.as_deref(), held = ?holder.held, "a worker is on loan for long");
     }
 }

@@ -25,9 +25,10 @@ pub(super) async fn take<C: Send + 'static>(
     shared: &Arc<Shared<C>>,
     limit: Option<Duration>,
     place: &'static Location<'static>,
+    purpose: Option<Arc<str>>,
 ) -> Result<WorkerGuard<C>, PoolError> {
     let mut acquire = pin!(shared.gate.acquire());
-    let mut request = Request::new(shared, limit, place);
+    let mut request = Request::new(shared, limit, place, purpose);
     std::future::poll_fn(|cx| request.poll(acquire.as_mut(), cx)).await
 }
 
@@ -36,7 +37,7 @@ pub(super) fn try_take<C: Send + 'static>(
     shared: &Arc<Shared<C>>,
     place: &'static Location<'static>,
 ) -> Result<WorkerGuard<C>, PoolError> {
-    let mut request = Request::new(shared, None, place);
+    let mut request = Request::new(shared, None, place, None);
     loop {
         let mut books = shared.books();
         if books.closed {
@@ -63,6 +64,7 @@ pub(super) fn try_take<C: Send + 'static>(
 struct Request<'a, C: Send + 'static> {
     shared: &'a Arc<Shared<C>>,
     place: &'static Location<'static>,
+    purpose: Option<Arc<str>>,
     task: Option<task::Id>,
     started: Instant,
     /// The clock as it was last read.
@@ -79,11 +81,17 @@ struct Request<'a, C: Send + 'static> {
 }
 
 impl<'a, C: Send + 'static> Request<'a, C> {
-    fn new(shared: &'a Arc<Shared<C>>, limit: Option<Duration>, place: &'static Location<'static>) -> Self {
+    fn new(
+        shared: &'a Arc<Shared<C>>,
+        limit: Option<Duration>,
+        place: &'static Location<'static>,
+        purpose: Option<Arc<str>>,
+    ) -> Self {
         let now = Instant::now();
         Self {
             shared,
             place,
+            purpose,
             task: task::try_id(),
             started: now,
             now,
@@ -277,7 +285,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
 
     /// Takes an idle worker and makes it the guard's, together with the permit. `None`: it was not fit, and is set aside.
     fn lend(&mut self, mut books: MutexGuard<'a, Books<C>>) -> Option<WorkerGuard<C>> {
-        let (at, worker) = books.slots.lend(self.place, self.task, self.now)?;
+        let (at, worker) = books.slots.lend(self.place, self.purpose.as_ref(), self.task, self.now)?;
         if let Some(remedy) = self.shared.overdue(&worker, self.started, self.now) {
             self.reject(books, at, worker, remedy);
             return None;

@@ -5,6 +5,7 @@
 
 use std::collections::VecDeque;
 use std::panic::Location;
+use std::sync::Arc;
 
 use tokio::task;
 use tokio::time::Instant;
@@ -23,10 +24,12 @@ pub(super) struct Worker<C> {
 }
 
 /// Who has a worker.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Loan {
     pub(super) worker: u64,
     pub(super) place: &'static Location<'static>,
+    /// What for, where that says more than the place.
+    pub(super) purpose: Option<Arc<str>>,
     pub(super) task: Option<task::Id>,
     pub(super) since: Instant,
     /// Its length was reported already.
@@ -201,12 +204,13 @@ impl<C> Slots<C> {
     pub(super) fn lend(
         &mut self,
         place: &'static Location<'static>,
+        purpose: Option<&Arc<str>>,
         task: Option<task::Id>,
         now: Instant,
     ) -> Option<(usize, Box<Worker<C>>)> {
         let at = self.idle.pop()?;
         let Slot::Idle(worker) = &self.slots[at] else { unreachable!("the stack of idle slots holds idle slots") };
-        let loan = Loan { worker: worker.id, place, task, since: now, reported: false };
+        let loan = Loan { worker: worker.id, place, purpose: purpose.cloned(), task, since: now, reported: false };
         match self.shift(at, Slot::OnLoan(loan)) {
             Slot::Idle(worker) => Some((at, worker)),
             _ => unreachable!("looked at above"),

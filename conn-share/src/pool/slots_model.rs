@@ -40,7 +40,7 @@ fn count(slots: &Slots<u64>, fits: impl Fn(&Slot<u64>) -> bool) -> usize {
 impl Model {
     fn lend(&mut self, slots: &mut Slots<u64>, now: Instant) {
         let idle = count(slots, |slot| matches!(slot, Slot::Idle(_)));
-        let lent = slots.lend(Location::caller(), None, now);
+        let lent = slots.lend(Location::caller(), None, None, now);
         assert_eq!(lent.is_some(), idle > 0);
         self.out.extend(lent.map(|(at, worker)| Out::Loan(at, worker)));
     }

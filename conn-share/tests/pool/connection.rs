@@ -67,3 +67,73 @@ async fn a_disconnected_pool_is_not_connected_and_says_why_it_does_not_work() {
     assert!(!pool.is_connected());
     assert_eq!(pool.execute("one").await.unwrap_err().kind(), ErrorKind::Pool);
 }
+
+/// The place would be the same for all, inside the crate.
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_is_told_what_the_workers_do() {
+    #[derive(Default)]
+    struct Silent(Echo);
+
+    #[async_trait]
+    impl Connection for Silent {
+        async fn connect(&self) -> Result<()> {
+            self.0.connect().await
+        }
+        async fn disconnect(&self) -> Result<()> {
+            self.0.disconnect().await
+        }
+        fn is_connected(&self) -> bool {
+            self.0.is_connected()
+        }
+        async fn send(&self, _: &str) -> Result<()> {
+            std::future::pending().await
+        }
+        async fn receive(&self) -> Result<String> {
+            std::future::pending().await
+        }
+        async fn execute(&self, _: &str) -> Result<Reply> {
+            std::future::pending().await
+        }
+        async fn configure(&self, _: &str) -> Result<Reply> {
+            std::future::pending().await
+        }
+    }
+
+    let pool = AsyncPool::builder(|| async { Ok::<_, conn_share::Error>(Silent::default()) })
+        .size(2)
+        .timeout(std::time::Duration::from_secs(5))
+        .start()
+        .await
+        .unwrap();
+    let busy = |command: &'static str| {
+        let pool = pool.clone();
+        tokio::spawn(async move { pool.execute(command).await })
+    };
+    let (one, two) = (busy("show\u{1b} version"), busy("username admin secret hunter2"));
+    while pool.status().on_loan < 2 {
+        tokio::task::yield_now().await;
+    }
+    let error = pool.configure("interface lo").await.unwrap_err();
+    assert!(error.is_timeout());
+    let said = std::error::Error::source(&error).unwrap().to_string();
+    for holder in [r#"execute("show\u{1b} version") (task "#, r#"execute("username admin secret …") (task "#] {
+        assert!(said.contains(holder), "{said}");
+    }
+    assert!(!said.contains("pooled.rs") && !said.contains("hunter2"), "{said}");
+    one.abort();
+    two.abort();
+}
+
+#[tokio::test]
+async fn what_happened_is_counted() {
+    let pool =
+        AsyncPool::builder(|| async { Ok::<_, conn_share::Error>(Echo::default()) }).size(2).start().await.unwrap();
+    for _ in 0..3 {
+        pool.execute("one").await.unwrap();
+    }
+    drop(pool.try_get().unwrap());
+    let counters = pool.status().counters;
+    assert_eq!((counters.lent, counters.connected, counters.timeouts), (4, 2, 0));
+    pool.close().await;
+    assert_eq!(pool.status().counters.closed, 2);
+}
