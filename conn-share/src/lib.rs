@@ -265,7 +265,7 @@ pub use secret::Secret;
 pub use transport::HostKeys;
 
 /// What the fuzz targets drive. Not part of the public API.
-#[cfg(all(fuzzing, feature = "telnet"))]
+#[cfg(all(any(test, fuzzing), feature = "telnet"))]
 #[doc(hidden)]
 pub mod fuzzed {
     pub use crate::cli::fuzzed::{engine, screen};

@@ -76,7 +76,7 @@ mod tests {
     use std::path::Path;
 
     /// Replays the corpus of `target`, then random inputs, half of them made of what devices send.
-    pub(crate) fn replay(target: &str, run: fn(&[u8])) {
+    fn replay(target: &str, run: fn(&[u8])) {
         const WORDS: [&[u8]; 16] = [
             b"r1# ",
             b"\r\n",
@@ -134,7 +134,6 @@ mod tests {
         replay("engine", super::engine);
     }
 
-    #[cfg(feature = "telnet")]
     #[test]
     fn telnet() {
         replay("telnet", crate::transport::telnet::fuzzed::telnet);

@@ -19,7 +19,7 @@
 
 mod echo;
 mod exchange;
-#[cfg(any(test, fuzzing))]
+#[cfg(all(any(test, fuzzing), feature = "telnet"))]
 pub(crate) mod fuzzed;
 mod interaction;
 mod known;

@@ -14,7 +14,6 @@ pub(super) fn platform() -> Platform {
         .proof(Proof::Keys)
         .proof(Proof::Command("echo {a}''{b}".to_owned()))
         .interrupt("\x03")
-        .interrupt_at_once()
         .kill_line("\x15")
         .on_close("exit")
 }

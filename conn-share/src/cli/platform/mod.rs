@@ -119,7 +119,8 @@ impl Platform {
 
     /// A built-in platform by its name: `generic`, `frr`, `linux` or `cisco_ios`.
     ///
-    /// `frr` was run against FRRouting 8.4 (`vtysh` on a terminal, and zebra's Telnet vty), `linux` against bash. `cisco_ios` is
+    /// `frr` was run against FRRouting 8.4 (`vtysh` on a terminal, and zebra's Telnet vty), `linux` against bash
+    /// behind sshd, but not with commands given up half-way: after an interrupt bash may drop the next key. `cisco_ios` is
     /// written after the manuals and was not run against a device.
     pub fn named(name: &str) -> Option<Self> {
         match name {
