@@ -103,11 +103,13 @@ impl Book {
     /// Begins to close `alias`, or finds that under way. An attempt to open it is ended.
     pub(super) fn close(self: &Arc<Self>, alias: &str) -> Result<Step> {
         let state;
+        // Outlives the guard, too: to stop an attempt wakes whoever drives it.
+        let _stopped;
         let mut pages = self.pages();
         state = pages.state(alias);
         match &state {
             State::Opening(attempt, _) => {
-                pages.slots.remove(alias);
+                _stopped = pages.slots.remove(alias);
                 Ok(Step::Opening(attempt.clone()))
             }
             State::Open(entry) => {

@@ -1,6 +1,7 @@
 //! `#[locked(span)]`: a `tracing` span around each body.
 
 use std::io;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 use conn_share::{ConnLock, Lockable, locked};
@@ -32,6 +33,15 @@ impl Session {
     }
 
     async fn infallible(&self) {}
+
+    fn boxed(&self, text: String) -> Pin<Box<dyn Future<Output = io::Result<usize>> + Send + '_>> {
+        Box::pin(async move { self.send(&text).await })
+    }
+
+    #[allow(clippy::manual_async_fn, reason = "it is what is tested")]
+    fn opaque(&self) -> impl Future<Output = io::Result<()>> + Send {
+        async { Ok(()) }
+    }
 }
 
 /// What a subscriber at the target of the lock saw, in order.
@@ -116,6 +126,15 @@ fn an_error_leaves_it_like_any_return() {
     assert_eq!(sent.unwrap_err().kind(), io::ErrorKind::Other);
     assert_eq!(seen, ["locked Session::send", "event INFO", "close"]);
     assert_eq!(seen_of(session.infallible()).1, ["locked Session::infallible", "close"]);
+}
+
+#[test]
+fn methods_that_return_a_future_have_one_too() {
+    let session = Session::default();
+    let (sent, seen) = seen_of(session.boxed("1".to_owned()));
+    assert_eq!(sent.unwrap(), 1);
+    assert_eq!(seen, ["locked Session::boxed", "locked Session::send", "event INFO", "close", "close"]);
+    assert_eq!(seen_of(session.opaque()).1, ["locked Session::opaque", "close"]);
 }
 
 #[test]

@@ -248,3 +248,34 @@ fn the_first_mistake_is_reported_at_build() {
     let error = Device::builder("r1").default_via("mgmt").build().expect_err("a mistake");
     assert!(error.to_string().contains("\"mgmt\""), "{error}");
 }
+
+/// Looks at the device when it is woken, as an executor that polls on the spot may.
+struct Looks(Device);
+
+impl std::task::Wake for Looks {
+    fn wake(self: Arc<Self>) {
+        drop(self.0.connections().aliases());
+    }
+}
+
+/// On a thread of its own: one that locks a mutex twice never comes back.
+#[test]
+fn whoever_is_woken_by_a_disconnect_may_look_at_the_device_on_the_spot() {
+    let (done, wait) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("builds");
+        runtime.block_on(async {
+            let peer = Peer::at("alias-woken");
+            peer.logins_wait.send_replace(true);
+            let device = device("alias-woken").build().expect("valid");
+            let waker = std::task::Waker::from(Arc::new(Looks(device.clone())));
+            let mut connecting = Box::pin(device.connect::<Fake>(ConnectOptions::via("a")));
+            let polled = connecting.as_mut().poll(&mut std::task::Context::from_waker(&waker));
+            assert!(polled.is_pending());
+            device.disconnect("a").await.expect("given up");
+            assert!(connecting.await.is_err());
+        });
+        done.send(()).expect("waited for");
+    });
+    wait.recv_timeout(std::time::Duration::from_secs(20)).expect("the device is stuck in its own mutex");
+}
