@@ -107,9 +107,6 @@ impl Exchange {
         exchange.heard = !tail.is_empty();
         // Old output may hold a prompt and some blanks; it hardly holds both numbers in a row.
         exchange.rounds = if known.proof == Proof::Blank { 2 } else { 1 };
-        if known.platform.interrupts_at_once() {
-            exchange.out.extend(known.platform.interrupt_key().map(|key| key.as_bytes().to_vec()));
-        }
         exchange
     }
 
@@ -291,11 +288,13 @@ impl Exchange {
         if self.goal == Goal::Answer {
             return Some(Step::Wait(None));
         }
-        let due = self.stirred + STUCK;
+        let key = self.known.platform.interrupt_key();
+        // Without a key the same time passes in all before the device is given up.
+        let due = self.stirred + if key.is_some() { STUCK } else { STUCK * (INTERRUPTS + 1) };
         if now < due {
             return Some(Step::Wait(Some(due)));
         }
-        let Some(key) = self.known.platform.interrupt_key().filter(|_| self.interrupts < INTERRUPTS) else {
+        let Some(key) = key.filter(|_| self.interrupts < INTERRUPTS) else {
             return Some(Step::Stuck);
         };
         self.interrupts += 1;

@@ -32,7 +32,7 @@ pub(super) fn platform() -> Platform {
         .proof(Proof::Typeahead)
         .proof(Proof::Keys)
         .proof(Proof::Blank)
-        // vtysh answers ctrl-C with a prompt while the old answer goes on; it helps against `ping` only.
-        .interrupt("\x03")
+        // No interrupt: vtysh answers ctrl-C with a prompt while the old answer goes on, and its readline may drop what is
+        // typed next. A command that never ends, a `ping`, costs a new session.
         .kill_line("\x15")
 }

@@ -43,7 +43,6 @@ pub struct Platform {
     pagers: Vec<String>,
     refusals: Vec<Refusal>,
     interrupt: Option<String>,
-    interrupt_at_once: bool,
     kill_line: Option<String>,
 }
 
@@ -112,7 +111,6 @@ impl Platform {
             pagers: Vec::new(),
             refusals: Vec::new(),
             interrupt: None,
-            interrupt_at_once: false,
             kill_line: None,
         }
     }
@@ -120,8 +118,7 @@ impl Platform {
     /// A built-in platform by its name: `generic`, `frr`, `linux` or `cisco_ios`.
     ///
     /// `frr` was run against FRRouting 8.4 (`vtysh` on a terminal, and zebra's Telnet vty), `linux` against bash
-    /// behind sshd, but not with commands given up half-way: after an interrupt bash may drop the next key. `cisco_ios` is
-    /// written after the manuals and was not run against a device.
+    /// behind sshd. `cisco_ios` is written after the manuals and was not run against a device.
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "generic" => Some(generic::platform()),
@@ -205,16 +202,12 @@ impl Platform {
     }
 
     /// The key that stops a running command, pressed when a session that is out of step does not come back by itself.
+    ///
+    /// Only for devices that take what is typed right behind it: readline drops keys after ctrl-C, and what is left of a
+    /// line would run. Without a key, such a session is left for a new one.
     #[must_use]
     pub fn interrupt(mut self, key: impl Into<String>) -> Self {
         self.interrupt = Some(key.into());
-        self
-    }
-
-    /// Presses the interrupt key at once, without waiting whether the old command ends by itself. It stays no proof.
-    #[must_use]
-    pub fn interrupt_at_once(mut self) -> Self {
-        self.interrupt_at_once = true;
         self
     }
 
@@ -247,10 +240,6 @@ impl Platform {
 
     pub(crate) fn interrupt_key(&self) -> Option<&str> {
         self.interrupt.as_deref()
-    }
-
-    pub(crate) fn interrupts_at_once(&self) -> bool {
-        self.interrupt_at_once
     }
 
     pub(crate) fn kill_key(&self) -> Option<&str> {

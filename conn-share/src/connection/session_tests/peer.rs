@@ -137,7 +137,7 @@ impl Device {
                 Some(_) => self.say("\x08 \x08").await,
                 None => Ok(()),
             },
-            0x03 if self.manner.editor => {
+            0x03 | 0x1e if self.manner.editor => {
                 self.typed.clear();
                 self.say("\r\n").await?;
                 self.prompt().await
@@ -199,7 +199,7 @@ impl Device {
                 self.say("opened\r\n").await
             }
             "stuck" => loop {
-                if self.key().await? == 0x03 {
+                if matches!(self.key().await?, 0x03 | 0x1e) {
                     return self.say("^C\r\n").await;
                 }
             },
