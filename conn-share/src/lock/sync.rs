@@ -19,7 +19,7 @@ mod parts {
     use std::cell::Cell;
     use std::sync::atomic::Ordering;
 
-    pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU32, AtomicU64};
+    pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64};
     pub(crate) use shuttle::sync::{Mutex, MutexGuard};
     pub(crate) use shuttle::thread_local;
 
