@@ -26,7 +26,9 @@ use super::unfinished::Unfinished;
 /// use conn_share::pcall;
 ///
 /// let results = pcall([3u64, 1, 2], |n| async move {
-///     tokio::time::sleep(std::time::Duration::from_millis(n)).await;
+///     for _ in 0..n {
+///         tokio::task::yield_now().await; // the first takes longest
+///     }
 ///     Ok::<_, std::convert::Infallible>(n * 10)
 /// })
 /// .await;
