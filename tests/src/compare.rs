@@ -3,8 +3,8 @@
 /// The lines of an output of FRR without what changes between two calls: ages in routes and link states, and the
 /// blank lines around the whole.
 ///
-/// Only these are masked, each where it stands: `, 00:01:02` at the end of a route (or before its end), and the age
-/// column of `show ip ospf database`.
+/// Only these are masked, each where it stands: `, 00:01:02` at the end of a route, the age column of
+/// `show ip ospf database`, and the time of a BGP route's last update, which FRR reckons back from an age in whole seconds.
 pub fn steady_lines(output: &str) -> Vec<String> {
     let lines: Vec<String> = output.lines().map(|line| mask_line(line.trim_end())).collect();
     let first = lines.iter().position(|line| !line.is_empty()).unwrap_or(lines.len());
@@ -20,13 +20,16 @@ fn mask_line(line: &str) -> String {
     {
         return format!("{id} {router} AGE {}", words[3..].join(" "));
     }
+    if let Some((indent, _)) = line.split_once("Last update: ").filter(|(indent, _)| indent.trim().is_empty()) {
+        return format!("{indent}Last update: TIME");
+    }
     match line.rsplit_once(", ") {
         Some((rest, uptime)) if is_uptime(uptime) => format!("{rest}, UPTIME"),
         _ => line.to_owned(),
     }
 }
 
-/// `00:01:02`, `1d02h03m` or `1w02d03h`, as FRR prints uptimes.
+/// `00:01:02`, `1d02h03m` or `01w2d03h`, as FRR prints uptimes.
 fn is_uptime(text: &str) -> bool {
     let shape: String = text.chars().map(|letter| if letter.is_ascii_digit() { '0' } else { letter }).collect();
     ["00:00:00", "0d00h00m", "00w0d00h"].contains(&shape.as_str())
@@ -64,6 +67,7 @@ mod tests {
             masked("10.0.0.1       10.0.0.1          11 0x80000003 0x79f4 3"),
             "10.0.0.1 10.0.0.1 AGE 0x80000003 0x79f4 3"
         );
+        assert_eq!(masked("      Last update: Mon Nov 23 23:55:14 2026"), "      Last update: TIME");
         for line in ["*> 10.100.0.0/24    192.0.2.2                0             0 65002 i", "log commands", "a, b"] {
             assert_eq!(masked(line), line);
         }
