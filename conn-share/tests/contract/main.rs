@@ -3,4 +3,5 @@
 mod disconnect;
 mod escapes;
 mod lockable;
+mod pointers;
 mod router;
