@@ -2,6 +2,7 @@
 
 mod gate;
 mod link;
+mod pointers;
 mod reply;
 mod session;
 #[cfg(feature = "ssh")]
@@ -32,6 +33,7 @@ pub use telnet::TelnetConnection;
 ///
 /// All methods take `&self`: a connection is meant to be held in an `Arc` and called from many tasks. Those that
 /// come with the crate run one call at a time, first come first served, and are re-entrant along a call chain.
+/// An `Arc` or a `Box` of a connection is a connection, too.
 #[async_trait]
 pub trait Connection: Any + Send + Sync {
     /// Opens the connection; does nothing when it is open already.

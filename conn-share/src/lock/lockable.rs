@@ -31,6 +31,32 @@ pub trait Lockable {
     }
 }
 
+/// The lock of what is pointed at.
+impl<L: Lockable + ?Sized> Lockable for Arc<L> {
+    type State = L::State;
+
+    fn conn_lock(&self) -> &ConnLock<Self::State> {
+        (**self).conn_lock()
+    }
+
+    fn recover(&self) -> Pin<Box<dyn Future<Output = Result<(), RecoverError>> + Send + '_>> {
+        (**self).recover()
+    }
+}
+
+/// The lock of what is pointed at.
+impl<L: Lockable + ?Sized> Lockable for Box<L> {
+    type State = L::State;
+
+    fn conn_lock(&self) -> &ConnLock<Self::State> {
+        (**self).conn_lock()
+    }
+
+    fn recover(&self) -> Pin<Box<dyn Future<Output = Result<(), RecoverError>> + Send + '_>> {
+        (**self).recover()
+    }
+}
+
 /// Several calls under one lock.
 pub trait LockableExt: Lockable {
     /// Holds the lock while `future` runs: the locked calls in it are one unit, which nobody else gets in between.
