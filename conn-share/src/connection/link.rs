@@ -22,7 +22,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// See [`SessionOptions::disconnect_timeout`].
-const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// See [`SessionOptions::max_output`].
 const MAX_OUTPUT: usize = 64 << 20;

@@ -20,6 +20,7 @@ use async_trait::async_trait;
 use crate::{Error, ErrorKind, Result};
 
 pub(crate) use gate::{Gate, LoginGate, Turn};
+pub(crate) use link::DISCONNECT_TIMEOUT;
 pub use link::SessionStatus;
 pub use reply::Reply;
 pub use session::{ExecuteOptions, SessionOptions};

@@ -171,7 +171,8 @@ impl DeviceBuilder {
         self
     }
 
-    /// Bounds closing a connection whose own deadline does not. Default: 15 seconds.
+    /// Bounds closing a connection. Default: 15 seconds. The argument `disconnect_timeout` of its connections, after which
+    /// they cut a running call, is at most a third of this.
     pub fn disconnect_timeout(mut self, limit: Duration) -> Self {
         self.disconnect_timeout = limit;
         self

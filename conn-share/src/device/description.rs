@@ -9,7 +9,10 @@ use crate::{Credential, Error, ErrorKind, Result, Secret, Target};
 use super::entry::{PROXY, Plan};
 use super::limits::Limits;
 use super::{ConnectOptions, Path};
-use crate::connection::LoginGate;
+use crate::connection::{self, LoginGate};
+
+/// The argument with which a class is told how long its `disconnect` may wait.
+const DISCONNECT_TIMEOUT: &str = "disconnect_timeout";
 
 /// A device as described, by its builder or a testbed file.
 pub(super) struct Description {
@@ -89,6 +92,7 @@ impl Description {
         target.command_timeout = options.command_timeout;
         target.host_keys = options.host_keys.clone().unwrap_or_default();
         target.arguments = options.arguments.clone();
+        self.hurry(&mut target.arguments);
         target.gate = Some(LoginGate::new(self.limits.clone()));
         if !path.proxy.is_empty() {
             target.arguments.insert(PROXY.into(), path.proxy.join(","));
@@ -99,6 +103,20 @@ impl Description {
             None => self.credential(path, "default")?.unwrap_or_default(),
         };
         Ok(target)
+    }
+
+    /// Has the class cut a running call before the device gives up waiting for it. A third of the device's time: half of
+    /// it may be gone when a pool asks those workers to disconnect that did not come back.
+    fn hurry(&self, arguments: &mut BTreeMap<String, String>) {
+        let most = (self.disconnect_timeout / 3).as_secs_f64();
+        let own = match arguments.get(DISCONNECT_TIMEOUT) {
+            Some(own) => own.parse(),
+            None => Ok(connection::DISCONNECT_TIMEOUT.as_secs_f64()),
+        };
+        // One that is no number is the class's to complain about.
+        if own.is_ok_and(|own: f64| own > most) {
+            arguments.insert(DISCONNECT_TIMEOUT.into(), most.to_string());
+        }
     }
 
     fn credential(&self, path: &Path, name: &str) -> Result<Option<Credential>> {
