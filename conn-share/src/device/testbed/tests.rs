@@ -205,6 +205,14 @@ fn mistakes_name_file_line_place_and_what_was_expected() {
         ),
         ("extends: base.yaml\ndevices: {}", "lab.yaml:1: extends: testbed files that extend others are not supported"),
         ("a: 1\n---\nb: 2", "lab.yaml:2: not valid YAML: a second document"),
+        (
+            "devices:\n  R1: {os: frr}\n  R2: {}\n  R1: {os: linux}",
+            "lab.yaml:4: devices: expected each key once, found \"R1\" again, after line 2",
+        ),
+        (
+            "devices:\n  R1:\n    credentials: {default: {username: a, username: b}}",
+            "lab.yaml:3: devices.R1.credentials.default: expected each key once, found \"username\" again, after line 3",
+        ),
         ("a: *nobody", "lab.yaml:1: not valid YAML: "),
         ("a: &x [*x]", "lab.yaml:1: not valid YAML: an alias inside of what it stands for"),
         ("a: b: c", "lab.yaml:1: not valid YAML: "),
@@ -235,7 +243,22 @@ devices:
 }
 
 #[test]
+fn a_key_given_twice_matters_only_where_it_is_read() {
+    let text = "
+devices:
+  R1: &r1
+    connections: {cli: {ip: x}}
+  R2: {<<: *r1, os: frr}
+topology: {R1: {}, R1: {}}
+";
+    assert_eq!(read(text).expect("loads").device("R2").expect("is there").os(), Some("frr"));
+}
+
+#[test]
 fn hostile_files_end_soon() {
+    let many: String = (0..400_000).map(|n| format!("k{n}: 1\n")).collect();
+    let error = read(&many).expect_err("no devices");
+    assert!(error.to_string().contains("`devices`"), "{error}");
     let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n");
     for n in 1..12 {
         let before = format!("*a{}, ", n - 1).repeat(10);
