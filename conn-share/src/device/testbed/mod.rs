@@ -25,7 +25,7 @@ use place::{Place, Reading};
 /// of the `testbed` block, and the older `tacacs` and `passwords`), `connections` with `defaults`, `protocol`, `ip` or
 /// `host`, `port`, `class`, `proxy`, `credentials`, `arguments`. Keys that pyATS knows for other purposes are passed over;
 /// keys that nobody knows are reported once, as a `tracing` warning and by [`Testbed::unknown_keys`], and further keys of a
-/// connection are arguments for its class.
+/// connection are arguments for its class. A key that is given twice, where it is read, is an error.
 ///
 /// Values may contain `%ENV{NAME}`. `%ASK{}`, `%ENC{}` and variables that are not set are errors for those who need the
 /// value: the file loads, and so do devices that do without.

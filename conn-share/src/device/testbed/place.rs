@@ -6,7 +6,7 @@ use crate::{Error, ErrorKind, Result};
 
 use super::UnknownKey;
 use super::markup::{Environment, resolve};
-use super::tree::{Node, Value};
+use super::tree::{Mapping, Node, Value};
 
 /// A file being read.
 pub(super) struct Reading<'a> {
@@ -29,20 +29,29 @@ impl<'a> Place<'a> {
     }
 
     pub(super) fn error(&self, what: impl std::fmt::Display) -> Error {
-        let Self { reading, name, node } = self;
+        self.error_on(self.node.line, what)
+    }
+
+    fn error_on(&self, line: usize, what: impl std::fmt::Display) -> Error {
+        let Self { reading, name, .. } = self;
         let at = if name.is_empty() { String::new() } else { format!("{}: ", name.escape_debug()) };
-        Error::new(ErrorKind::Config, format!("{}:{}: {at}{what}", reading.file, node.line))
+        Error::new(ErrorKind::Config, format!("{}:{line}: {at}{what}", reading.file))
     }
 
     fn expected(&self, what: &str) -> Error {
         self.error(format_args!("expected {what}, found {}", self.node.what()))
     }
 
-    /// The entries of a mapping; nothing is an empty one.
+    /// The entries of a mapping; nothing is an empty one. A key that is given twice is a mistake: one of the two was meant
+    /// to be something else.
     pub(super) fn entries(&self) -> Result<Vec<(&'a str, Self)>> {
         match &self.node.value {
             Value::Null => Ok(Vec::new()),
-            Value::Map(entries) => {
+            Value::Map(Mapping { repeated: Some((key, before)), .. }) => {
+                let what = format!("expected each key once, found {:?} again, after line {before}", key.text);
+                Err(self.error_on(key.line, what))
+            }
+            Value::Map(Mapping { entries, .. }) => {
                 Ok(entries.iter().map(|(key, node)| (&*key.text, self.at(&key.text, node))).collect())
             }
             _ => Err(self.expected("a mapping")),
@@ -57,7 +66,7 @@ impl<'a> Place<'a> {
 
     /// Reports the keys that are not among `known`.
     pub(super) fn report_unknown(&self, known: &[&str]) -> Result<()> {
-        let Value::Map(entries) = &self.node.value else { return Ok(()) };
+        let Value::Map(Mapping { entries, .. }) = &self.node.value else { return Ok(()) };
         for (key, node) in entries.iter().filter(|(key, _)| !known.contains(&&*key.text)) {
             let Self { name, .. } = self.at(&key.text, node);
             self.reading.unknown.borrow_mut().push(UnknownKey { name, line: key.line });

@@ -26,8 +26,15 @@ pub(super) enum Value {
     Null,
     Scalar(Zeroizing<String>),
     List(Vec<Node>),
+    Map(Mapping),
+}
+
+#[derive(Clone, Default)]
+pub(super) struct Mapping {
     /// In the order of the file, each key once.
-    Map(Vec<(Key, Node)>),
+    pub(super) entries: Vec<(Key, Node)>,
+    /// The first key that is given again, and the line where it was given before.
+    pub(super) repeated: Option<(Key, usize)>,
 }
 
 #[derive(Clone)]
@@ -69,6 +76,8 @@ struct Open {
     node: Node,
     /// In a mapping: the key whose value comes next.
     key: Option<Key>,
+    /// In a mapping: where among the entries each key stands, and whether it came by `<<`.
+    places: HashMap<String, (usize, bool)>,
 }
 
 impl Builder {
@@ -80,7 +89,7 @@ impl Builder {
                 self.finish(anchor, Node { line, value })
             }
             Event::SequenceStart(anchor, _) => self.begin(anchor, Node { line, value: Value::List(Vec::new()) }),
-            Event::MappingStart(anchor, _) => self.begin(anchor, Node { line, value: Value::Map(Vec::new()) }),
+            Event::MappingStart(anchor, _) => self.begin(anchor, Node { line, value: Value::Map(Mapping::default()) }),
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
                 Some(Open { anchor, node, .. }) => self.finish(anchor, node),
                 None => Ok(()),
@@ -103,7 +112,7 @@ impl Builder {
         if self.open.len() >= MAX_DEPTH {
             return Err(Malformed { line: node.line, what: format!("nested deeper than {MAX_DEPTH} levels") });
         }
-        self.open.push(Open { anchor, node, key: None });
+        self.open.push(Open { anchor, node, key: None, places: HashMap::new() });
         Ok(())
     }
 
@@ -121,7 +130,8 @@ impl Builder {
         };
         match (&mut parent.node.value, parent.key.take()) {
             (Value::List(items), _) => items.push(node),
-            (Value::Map(entries), Some(key)) => insert(entries, key, node)?,
+            (Value::Map(mapping), Some(key)) if key.text == "<<" => merge(mapping, &mut parent.places, &key, node)?,
+            (Value::Map(mapping), Some(key)) => insert(mapping, &mut parent.places, key, node),
             (_, _) => {
                 parent.key = Some(match node.value {
                     Value::Scalar(text) => Key { line: node.line, text: (*text).clone() },
@@ -134,25 +144,43 @@ impl Builder {
     }
 }
 
-/// Puts an entry in. As in other readers of these files, of two equal keys the last counts, and `<<` brings in what
-/// is not given beside it.
-fn insert(entries: &mut Vec<(Key, Node)>, key: Key, node: Node) -> Result<(), Malformed> {
-    if key.text != "<<" {
-        entries.retain(|(other, _)| other.text != key.text);
-        entries.push((key, node));
-        return Ok(());
+/// Puts an entry in. Of two equal keys the last counts, as in other readers of these files; whoever reads the mapping is
+/// told of them.
+fn insert(mapping: &mut Mapping, places: &mut HashMap<String, (usize, bool)>, key: Key, node: Node) {
+    let entries = &mut mapping.entries;
+    match places.get_mut(&key.text) {
+        None => {
+            places.insert(key.text.clone(), (entries.len(), false));
+            entries.push((key, node));
+        }
+        Some((at, merged)) => {
+            if !std::mem::take(merged) {
+                mapping.repeated.get_or_insert_with(|| (key.clone(), entries[*at].0.line));
+            }
+            entries[*at] = (key, node);
+        }
     }
+}
+
+/// Brings in what `<<` refers to, unless it is given beside it or was brought in before.
+fn merge(
+    mapping: &mut Mapping,
+    places: &mut HashMap<String, (usize, bool)>,
+    merge: &Key,
+    node: Node,
+) -> Result<(), Malformed> {
     let sources = match node.value {
         Value::List(items) => items,
         _ => vec![node],
     };
     for source in sources {
         let Value::Map(merged) = source.value else {
-            return Err(Malformed { line: key.line, what: "`<<` takes a mapping, or a list of them".into() });
+            return Err(Malformed { line: merge.line, what: "`<<` takes a mapping, or a list of them".into() });
         };
-        for (key, node) in merged {
-            if !entries.iter().any(|(other, _)| other.text == key.text) {
-                entries.push((key, node));
+        for (key, node) in merged.entries {
+            if !places.contains_key(&key.text) {
+                places.insert(key.text.clone(), (mapping.entries.len(), true));
+                mapping.entries.push((key, node));
             }
         }
     }
@@ -164,7 +192,7 @@ impl Node {
         match &self.value {
             Value::Null | Value::Scalar(_) => 1,
             Value::List(items) => 1 + items.iter().map(Self::count).sum::<usize>(),
-            Value::Map(entries) => 1 + entries.iter().map(|(_, node)| node.count()).sum::<usize>(),
+            Value::Map(mapping) => 1 + mapping.entries.iter().map(|(_, node)| node.count()).sum::<usize>(),
         }
     }
 
