@@ -5,3 +5,4 @@ mod escapes;
 mod lockable;
 mod pointers;
 mod router;
+mod secrets;
