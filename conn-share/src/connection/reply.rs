@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::time::Duration;
 
+use crate::secret::masked;
 use crate::{Error, ErrorKind, Result};
 
 /// The whole answer to one command: derefs to its text.
@@ -67,11 +68,16 @@ impl Reply {
         self.refusal.as_deref()
     }
 
-    /// Makes a refusal an error of kind [`ErrorKind::Refused`].
+    /// Makes a refusal an error of kind [`ErrorKind::Refused`], whose text is the device's line, escaped, without what
+    /// follows a word such as `password`.
+    ///
+    /// # Errors
+    ///
+    /// The device refused the command.
     pub fn ok(self) -> Result<Self> {
         match &self.refusal {
             Some(line) => {
-                let line: String = line.chars().flat_map(char::escape_debug).collect();
+                let line: String = masked(line).chars().flat_map(char::escape_debug).collect();
                 Err(Error::new(ErrorKind::Refused, format!("the device refused the command: {line}")).with_sent(true))
             }
             None => Ok(self),

@@ -1,6 +1,6 @@
 //! Several lines of configuration: in, line by line, and out again whatever happens.
 
-use super::{ExecuteOptions, Session, check, printable};
+use super::{ExecuteOptions, Session, check, typed};
 use crate::deadline::Deadline;
 use crate::{Error, ErrorKind, Reply, Result};
 
@@ -52,7 +52,7 @@ impl Session {
             // In configuration mode devices say nothing but what is wrong; everything that reads like it counts.
             let complaint = || reply.lines().find(|said| configures && said.trim_start().starts_with('%'));
             if let Some(said) = reply.refused().or_else(complaint) {
-                let (at, of, said, line) = (done + 1, lines.len(), printable(said), printable(line));
+                let (at, of, said, line) = (done + 1, lines.len(), typed(said), typed(line));
                 let message = format!("line {at} of {of} was refused, `{line}`: {said}; {}", applied(lines, done));
                 return Err(Error::new(ErrorKind::Refused, message).with_sent(true).with_phase("configuring"));
             }
@@ -80,7 +80,7 @@ impl Session {
 fn applied(lines: &[&str], done: usize) -> String {
     match lines.get(..done) {
         None | Some([]) => "no line was applied".to_owned(),
-        Some([only]) => format!("line 1 was applied: `{}`", printable(only)),
-        Some([.., last]) => format!("lines 1 to {done} were applied, the last of them `{}`", printable(last)),
+        Some([only]) => format!("line 1 was applied: `{}`", typed(only)),
+        Some([.., last]) => format!("lines 1 to {done} were applied, the last of them `{}`", typed(last)),
     }
 }

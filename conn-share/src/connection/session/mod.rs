@@ -15,6 +15,7 @@ use tokio::time::Instant;
 
 use crate::cli::{Answer, Exchange, Known, Proof, Step};
 use crate::deadline::Deadline;
+use crate::secret::masked;
 use crate::transport::{Line, Transport};
 use crate::{Error, ErrorKind, Reply, Result};
 
@@ -231,7 +232,7 @@ fn waited(last_line: &str, since: Instant) -> Error {
     let waited = since.elapsed();
     let shows = match last_line.trim() {
         "" => String::new(),
-        line => format!("; its last line is `{}`", printable(line)),
+        line => format!("; its last line is `{}`", typed(line)),
     };
     Error::new(ErrorKind::Timeout, format!("no proven prompt within {waited:.1?}{shows}"))
 }
@@ -243,6 +244,11 @@ fn printable(text: &str) -> String {
         shown.push('…');
     }
     shown
+}
+
+/// As [`printable`], for a line that was typed, or that may repeat one: without its secrets.
+fn typed(line: &str) -> String {
+    printable(&masked(line))
 }
 
 /// A command is one line: a line end or a control character in it would be keys, or a second command.
