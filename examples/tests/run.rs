@@ -127,6 +127,13 @@ fn script_runs_to_its_end_against_the_simulated_router() {
 }
 
 #[test]
+fn stream_hands_out_every_line() {
+    let printed = printed_by("stream", &[]);
+    assert!(printed.starts_with("show ip bgp: ") && printed.contains(" 220 best routes, "), "{printed}");
+    assert!(printed.contains("\n  FRRouting "), "{printed}");
+}
+
+#[test]
 fn run_needs_nothing_but_a_command() {
     let printed = printed_by("run", &["show version", "show ip route"]);
     let (version, routes) = printed.split_once("=== r1: show ip route\n").expect("the second command");
