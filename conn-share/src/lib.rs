@@ -241,7 +241,8 @@ pub use connection::SshConnection;
 pub use connection::TelnetConnection;
 #[cfg(feature = "_talking")]
 pub use connection::{
-    BoxedSection, Connection, ConnectionClass, Credential, ExecuteOptions, Reply, SessionOptions, SessionStatus, Target,
+    BoxedSection, Connection, ConnectionClass, Credential, ExecuteOptions, OnLine, Reply, SessionOptions,
+    SessionStatus, Target,
 };
 #[cfg(feature = "_talking")]
 pub use device::{

@@ -10,6 +10,6 @@ mod timeline;
 pub use known_hosts::KnownHosts;
 pub use lab::{Lab, Outcome};
 pub use options::{Address, Options};
-pub use print::{Printer, whole_error};
+pub use print::{Printer, harmless, whole_error};
 pub use secrets::secret;
 pub use timeline::{Call, Timeline};

@@ -53,14 +53,18 @@ Secrets are no arguments, since others can read those. The password comes from C
 `enable` from CONN_SHARE_ENABLE; what is not set there is asked for on the terminal.
 ";
 
+    /// A simulated router.
+    pub fn simulated() -> Self {
+        Self { ssh: None, telnet: None, known_hosts: None, key: None, os: "frr".into(), workers: 5, full: false }
+    }
+
     /// Reads the arguments after the program's name; `None` when help is asked for.
     ///
     /// # Errors
     ///
     /// What is wrong with them.
     pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Option<Self>, lexopt::Error> {
-        let mut options =
-            Self { ssh: None, telnet: None, known_hosts: None, key: None, os: "frr".into(), workers: 5, full: false };
+        let mut options = Self::simulated();
         let mut parser = lexopt::Parser::from_args(arguments);
         while let Some(argument) = parser.next()? {
             match argument {
@@ -80,7 +84,12 @@ Secrets are no arguments, since others can read those. The password comes from C
 }
 
 impl Address {
-    fn parse(text: &str) -> Result<Self, &'static str> {
+    /// Reads `USER@HOST:PORT`; an IPv6 address with a port stands in brackets.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
         let (user, server) = match text.rsplit_once('@') {
             Some((user, server)) => (Some(user.to_owned()), server),
             None => (None, text),

@@ -36,7 +36,7 @@ pub fn whole_error(error: &(dyn Error + 'static)) -> String {
 }
 
 /// A device has no business moving the cursor: control characters are shown, not obeyed.
-fn harmless(line: &str) -> String {
+pub fn harmless(line: &str) -> String {
     let shown = |c: char| if c.is_control() && c != '\t' { c.escape_default().to_string() } else { c.to_string() };
     line.chars().map(shown).collect()
 }

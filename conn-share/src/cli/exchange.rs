@@ -1,5 +1,7 @@
 //! One exchange with a device: a command and its whole answer, or nothing but a proof that the device waits.
 
+mod streamed;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -9,6 +11,7 @@ use super::known::Known;
 use super::platform::Proof;
 use super::probe::{Probe, Proven};
 use super::screen::{Overflow, Screen};
+use streamed::Streamed;
 
 /// A line that may be a prompt, but is not the known one, is asked after this much silence: more than the gap between
 /// two pieces of one output, less than a person notices.
@@ -83,6 +86,8 @@ pub(crate) struct Exchange {
     /// How many proofs are needed still.
     rounds: u32,
     proven: Option<Proven>,
+    /// The lines are handed out while they come.
+    streamed: Option<Streamed>,
 }
 
 impl Exchange {
@@ -127,6 +132,7 @@ impl Exchange {
             heard: true,
             rounds: 1,
             proven: None,
+            streamed: None,
             known: known.clone(),
         }
     }
@@ -347,6 +353,25 @@ impl Exchange {
 
     /// The answer, after [`Step::Done`].
     pub(crate) fn finish(mut self) -> Option<Answer> {
+        let (mut text, prompt) = self.output()?;
+        if text.ends_with('\n') {
+            text.pop();
+        }
+        let mut doubled = false;
+        if self.command.is_empty() && self.goal == Goal::Answer {
+            // The line on which nothing was typed; where it shows twice, one line end was taken for two.
+            doubled = text.lines().filter(|line| *line == prompt).count() > 1;
+            let typed =
+                text.lines().next().filter(|line| line.trim_end() == self.known.prompt.trim_end()).map(str::len);
+            if let Some(length) = typed {
+                text.drain(..text.len().min(length + 1));
+            }
+        }
+        Some(Answer { text, prompt, doubled })
+    }
+
+    /// What the command said, its last line end included, and the prompt that followed.
+    fn output(&mut self) -> Option<(String, String)> {
         let proven = self.proven.take()?;
         let mut text = super::screen::decode(self.screen.take_text(proven.text_end));
         let mut prompt = proven.line;
@@ -367,23 +392,10 @@ impl Exchange {
             probe.strip_answer(&mut text, &prompt);
         }
         self.strip_doubled(&mut text, &prompt);
-        for probe in &self.spent {
+        for probe in &mut self.spent {
             probe.scrub(&mut text);
         }
-        if text.ends_with('\n') {
-            text.pop();
-        }
-        let mut doubled = false;
-        if self.command.is_empty() && self.goal == Goal::Answer {
-            // The line on which nothing was typed; where it shows twice, one line end was taken for two.
-            doubled = text.lines().filter(|line| *line == prompt).count() > 1;
-            let typed =
-                text.lines().next().filter(|line| line.trim_end() == self.known.prompt.trim_end()).map(str::len);
-            if let Some(length) = typed {
-                text.drain(..text.len().min(length + 1));
-            }
-        }
-        Some(Answer { text, prompt, doubled })
+        Some((text, prompt))
     }
 
     /// Takes the prompt off the end of `text` that a device shows for the second half of a line end.

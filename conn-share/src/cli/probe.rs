@@ -17,6 +17,8 @@ pub(crate) struct Probe {
     nonce: String,
     /// All that is typed, without the line end.
     typed: String,
+    /// Its echo was taken out of the output.
+    scrubbed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +42,7 @@ impl Probe {
     /// The keys to type in one write with a command.
     pub(crate) fn ahead() -> Self {
         let nonce = nonce::digits(1);
-        Self { kind: Kind::Ahead, typed: format!("{nonce}\x08"), nonce }
+        Self { kind: Kind::Ahead, typed: format!("{nonce}\x08"), nonce, scrubbed: false }
     }
 
     /// The question of the proof that is known to work; `None` where it asks none.
@@ -48,16 +50,16 @@ impl Probe {
         match &known.proof {
             Proof::Typeahead | Proof::Keys => {
                 let nonce = nonce::digits(10);
-                Some(Self { kind: Kind::Keys, typed: format!("{nonce}{ERASE}"), nonce })
+                Some(Self { kind: Kind::Keys, typed: format!("{nonce}{ERASE}"), nonce, scrubbed: false })
             }
             Proof::Blank => {
                 let blanks = known.fresh_blanks();
-                Some(Self { kind: Kind::Blank, nonce: blanks.clone(), typed: blanks })
+                Some(Self { kind: Kind::Blank, nonce: blanks.clone(), typed: blanks, scrubbed: false })
             }
             Proof::Command(command) => {
                 let (a, b) = (nonce::digits(6), nonce::digits(6));
                 let typed = command.replace("{a}", &a).replace("{b}", &b);
-                Some(Self { kind: Kind::Command, nonce: format!("{a}{b}"), typed })
+                Some(Self { kind: Kind::Command, nonce: format!("{a}{b}"), typed, scrubbed: false })
             }
             Proof::Quiet(_) => None,
         }
@@ -111,8 +113,26 @@ impl Probe {
         }
     }
 
+    /// From where on the committed text may be this question's own: until it is answered, or another is asked.
+    pub(crate) fn own_from(&self, screen: &Screen, accept: impl Fn(&str) -> bool) -> Option<usize> {
+        let seen = screen.sighting().filter(|seen| seen.committed)?;
+        match self.kind {
+            Kind::Ahead | Kind::Keys => None,
+            Kind::Blank => accept(&seen.before).then_some(seen.line_start),
+            Kind::Command => seen.before.is_empty().then(|| echo_start(screen.text(), seen.line_start, &self.typed)),
+        }
+    }
+
+    /// Whether `line` may be this question's echo or answer on a line of its own.
+    pub(crate) fn may_show_on(&self, line: &str) -> bool {
+        self.kind == Kind::Command && (line == self.nonce || line.ends_with(&self.typed))
+    }
+
     /// Takes the terminal's own echo of this question out of `text`, where it was asked too soon: the output went on.
-    pub(crate) fn scrub(&self, text: &mut String) {
+    pub(crate) fn scrub(&mut self, text: &mut String) {
+        if self.scrubbed {
+            return;
+        }
         let shown = match self.kind {
             // Split from its command on the way, so that the terminal got it before the line editor was back.
             Kind::Ahead => [format!("{}^H", self.nonce), String::new()],
@@ -123,6 +143,7 @@ impl Probe {
         for shown in shown.iter().filter(|shown| !shown.is_empty()) {
             if let Some(at) = text.find(shown) {
                 text.replace_range(at..at + shown.len(), "");
+                self.scrubbed = true;
                 return;
             }
         }

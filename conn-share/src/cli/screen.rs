@@ -85,6 +85,14 @@ impl Screen {
         std::mem::take(&mut self.text)
     }
 
+    /// Drops the first `end` bytes of the committed text, which were handed on.
+    pub(crate) fn drop_text(&mut self, end: usize) {
+        self.text.drain(..end.min(self.text.len()));
+        if let Some(seen) = &mut self.sighting {
+            seen.line_start = seen.line_start.saturating_sub(end);
+        }
+    }
+
     /// Forgets the committed text; the line in the making stays.
     pub(crate) fn forget_text(&mut self) {
         self.text.clear();

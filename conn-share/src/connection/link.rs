@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
+use super::OnLine;
 use super::gate::LoginGate;
 use super::session::{ExecuteOptions, Login, Session, SessionOptions};
 use crate::cli::Platform;
@@ -175,6 +176,21 @@ impl Link {
         let name = self.name.clone();
         let result = match self.ready(deadline).await {
             Ok(session) => session.execute(command, options, deadline).await,
+            Err(error) => Err(error),
+        };
+        result.map_err(|error| error.with_device(name))
+    }
+
+    pub(crate) async fn execute_lines(
+        &mut self,
+        command: &str,
+        options: &ExecuteOptions,
+        on_line: OnLine<'_>,
+    ) -> Result<Reply> {
+        let deadline = self.deadline(options.timeout);
+        let name = self.name.clone();
+        let result = match self.ready(deadline).await {
+            Ok(session) => session.execute_lines(command, options, on_line, deadline).await,
             Err(error) => Err(error),
         };
         result.map_err(|error| error.with_device(name))

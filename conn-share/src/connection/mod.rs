@@ -79,6 +79,53 @@ pub trait Connection: Any + Send + Sync {
     /// run, or run still, and its output is lost: no later call sees any of it.
     async fn execute(&self, command: &str) -> Result<Reply>;
 
+    /// Runs one command and hands out its output line by line while it arrives; the reply has everything but the text.
+    ///
+    /// For commands that take long, and for output that need not be in memory at once: no more of it is kept than is not
+    /// settled yet. `on_line` gets the lines of [`Reply::text`], one by one and without their ends: none with the echo, a
+    /// prompt or a pager's question on it, none before it is complete and past being overprinted. A line that reads like a
+    /// prompt comes when one follows that does not, and from a device that echoes nothing all come at the end.
+    ///
+    /// `on_line` runs in the calling task between two reads, so keep it short: a slow one holds the device back, and its
+    /// time counts against the command's limit. To do something that waits, hand the lines to a channel. To stop half-way,
+    /// drop the call.
+    ///
+    /// ```
+    /// # #[cfg(feature = "sim")]
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> conn_share::Result<()> {
+    /// # use conn_share::{Connection, TelnetConnection, Target, sim::Router};
+    /// # let sim = Router::builder().user("admin", "pw").start().await.expect("a port");
+    /// # let target = Target::new("127.0.0.1").port(sim.telnet_addr().port()).password("pw").platform("frr");
+    /// # let router = TelnetConnection::new(&target)?;
+    /// # router.connect().await?;
+    /// let mut routes = 0;
+    /// router.execute_lines("show ip route", &mut |line| routes += usize::from(line.contains(" via "))).await?.ok()?;
+    /// assert!(routes > 100);
+    /// # Ok(()) }
+    /// # #[cfg(not(feature = "sim"))] fn main() {}
+    /// ```
+    ///
+    /// For implementors: the provided one calls `execute` and hands its lines out at the end.
+    ///
+    /// # Errors
+    ///
+    /// As `execute`. After some lines there may be an error: the lines were part of the answer, and not all of it.
+    ///
+    /// # Panics
+    ///
+    /// Only if `on_line` does; the call then counts as given up.
+    ///
+    /// # Cancel safety
+    ///
+    /// As `execute`: the lines that were not handed out are lost, and no later call sees any of them.
+    async fn execute_lines(&self, command: &str, on_line: OnLine<'_>) -> Result<Reply> {
+        let reply = self.execute(command).await?;
+        if !reply.is_empty() {
+            reply.split('\n').for_each(on_line);
+        }
+        Ok(reply.without_text())
+    }
+
     /// Applies configuration, one command a line; stops at the first refused line and says which were applied.
     ///
     /// Its limit is that of one command for each line, and for the ways in and out.
@@ -121,6 +168,9 @@ impl fmt::Debug for dyn Connection {
 
 /// Several calls as one future, for [`Connection::exclusively`].
 pub type BoxedSection<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
+
+/// Gets the lines of an answer one by one, without their ends, for [`Connection::execute_lines`].
+pub type OnLine<'a> = &'a mut (dyn FnMut(&str) + Send);
 
 /// A connection class that a [`Device`](crate::Device) can make: the type given to `device.connect::<C>(..)`.
 pub trait ConnectionClass: Connection + Sized {

@@ -43,6 +43,13 @@ impl Reply {
         self
     }
 
+    /// Everything but the text, for [`Connection::execute_lines`](crate::Connection::execute_lines) of your own.
+    #[must_use]
+    pub fn without_text(mut self) -> Self {
+        self.text = String::new();
+        self
+    }
+
     /// The output, lines separated by `\n`, without the echo and the prompt.
     pub fn text(&self) -> &str {
         &self.text

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 
 use super::link::{Life, Link, Opener, Opening, SessionStatus};
 use super::session::{ExecuteOptions, SessionOptions};
-use super::{BoxedSection, Connection, ConnectionClass};
+use super::{BoxedSection, Connection, ConnectionClass, OnLine};
 use crate::deadline::Deadline;
 use crate::transport::ssh;
 use crate::{ConnLock, Lockable, Reply, Result, Target, locked};
@@ -88,6 +88,24 @@ impl SshConnection {
         self.lock.state().execute(command, options).await
     }
 
+    /// Runs one command as [`Connection::execute_lines`], with its own limit, expected prompt, or answers to its questions.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::execute`].
+    ///
+    /// # Cancel safety
+    ///
+    /// The command may have run, and the lines not handed out are lost; no later call sees any of them.
+    pub async fn execute_lines_with(
+        &self,
+        command: &str,
+        options: &ExecuteOptions,
+        on_line: OnLine<'_>,
+    ) -> Result<Reply> {
+        self.lock.state().execute_lines(command, options, on_line).await
+    }
+
     async fn close(&self, deadline: Deadline) -> Result<()> {
         self.lock.state().disconnect(deadline).await;
         Ok(())
@@ -129,6 +147,10 @@ impl Connection for SshConnection {
 
     async fn execute(&self, command: &str) -> Result<Reply> {
         self.lock.state().execute(command, &ExecuteOptions::default()).await
+    }
+
+    async fn execute_lines(&self, command: &str, on_line: OnLine<'_>) -> Result<Reply> {
+        self.lock.state().execute_lines(command, &ExecuteOptions::default(), on_line).await
     }
 
     async fn configure(&self, config: &str) -> Result<Reply> {

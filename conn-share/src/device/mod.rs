@@ -151,6 +151,24 @@ impl Device {
         self.current()?.execute(command.as_ref()).await
     }
 
+    /// Runs one command on the default alias and hands its output out line by line while it arrives; the reply has
+    /// everything but the text. See [`Connection::execute_lines`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Device::execute`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As the connection's own `execute_lines`: the lines that were not handed out are lost.
+    pub async fn execute_lines(
+        &self,
+        command: impl AsRef<str> + Send + Sync,
+        mut on_line: impl FnMut(&str) + Send,
+    ) -> Result<Reply> {
+        self.current()?.execute_lines(command.as_ref(), &mut on_line).await
+    }
+
     /// Applies configuration on the default alias, one command a line.
     ///
     /// # Errors

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::connection::OnLine;
 use crate::secret::shown;
 use crate::{AsyncPool, Connection, Error, ErrorKind, PoolError, Reply, Result, WorkerGuard};
 
 /// Each call takes a worker of its own, so calls run side by side, as many as there are workers.
 ///
-/// - [`Connection::execute`] and [`Connection::configure`] take a worker, use it and give it back.
+/// - [`Connection::execute`], [`Connection::execute_lines`] and [`Connection::configure`] take a worker, use it and give it back.
 /// - [`Connection::send`] and [`Connection::receive`] are refused: two calls would meet two workers. Take one with
 ///   [`AsyncPool::get`].
 /// - [`Connection::connect`] makes sure that a worker can be had.
@@ -52,6 +53,11 @@ impl<C: Connection> Connection for AsyncPool<C> {
 
     async fn execute(&self, command: &str) -> Result<Reply> {
         take(self, format!("execute(\"{}\")", shown(command)).into()).await?.execute(command).await
+    }
+
+    async fn execute_lines(&self, command: &str, on_line: OnLine<'_>) -> Result<Reply> {
+        let purpose = format!("execute_lines(\"{}\")", shown(command));
+        take(self, purpose.into()).await?.execute_lines(command, on_line).await
     }
 
     async fn configure(&self, config: &str) -> Result<Reply> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use crate::connection::BoxedSection;
+use crate::connection::{BoxedSection, OnLine};
 use crate::deadline::Deadline;
 use crate::{Connection, Error, ErrorKind, Reply, Result};
 
@@ -114,6 +114,10 @@ impl<C: Connection> Connection for Session<C> {
 
     async fn execute(&self, command: &str) -> Result<Reply> {
         self.connection.execute(command).await.map_err(|error| error.with_device(&self.name))
+    }
+
+    async fn execute_lines(&self, command: &str, on_line: OnLine<'_>) -> Result<Reply> {
+        self.connection.execute_lines(command, on_line).await.map_err(|error| error.with_device(&self.name))
     }
 
     async fn configure(&self, config: &str) -> Result<Reply> {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::time::Instant;
 
-use crate::connection::BoxedSection;
+use crate::connection::{BoxedSection, OnLine};
 use crate::{
     AsyncPool, Connection, ConnectionClass, Connector, Error, ErrorKind, PoolError, Reply, Result, Status, WorkerGuard,
 };
@@ -266,6 +266,10 @@ impl<C: ConnectionClass> Connection for Worker<C> {
 
     async fn execute(&self, command: &str) -> Result<Reply> {
         self.0.execute(command).await
+    }
+
+    async fn execute_lines(&self, command: &str, on_line: OnLine<'_>) -> Result<Reply> {
+        self.0.execute_lines(command, on_line).await
     }
 
     async fn configure(&self, config: &str) -> Result<Reply> {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use super::OnLine;
 use crate::cli::{Answer, Exchange, Known, Proof, Step};
 use crate::deadline::Deadline;
 use crate::secret::masked;
@@ -21,6 +22,9 @@ use crate::{Error, ErrorKind, Reply, Result};
 
 pub(crate) use open::Login;
 pub use options::{ExecuteOptions, SessionOptions};
+
+/// The phase in which an answer is awaited.
+const AWAITED: &str = "waiting for the prompt";
 
 /// An open session.
 pub(crate) struct Session {
@@ -77,15 +81,34 @@ impl Session {
         options: &ExecuteOptions,
         deadline: Deadline,
     ) -> Result<Reply> {
-        check(command)?;
-        let exchange = Exchange::command(&self.known, command, self.now())
-            .expecting(options.prompt.clone())
-            .interacting(options.interactions.clone())
-            .ahead();
+        let exchange = self.command(command, options)?;
         let started = Instant::now();
-        let answer = self.run(exchange, "waiting for the prompt", deadline).await?;
+        let answer = self.run(exchange, AWAITED, deadline).await?;
         let refusal = self.known.platform.refusal_in(&answer.text).map(str::to_owned);
         Ok(Reply::new(answer.text).with_elapsed(started.elapsed()).with_mode(self.known.mode()).with_refusal(refusal))
+    }
+
+    /// As [`Session::execute`]; the lines of the answer go to `on_line` while they come, and the reply has no text.
+    pub(crate) async fn execute_lines(
+        &mut self,
+        command: &str,
+        options: &ExecuteOptions,
+        on_line: OnLine<'_>,
+        deadline: Deadline,
+    ) -> Result<Reply> {
+        let exchange = self.command(command, options)?.in_lines();
+        let started = Instant::now();
+        let answer = self.run_lines(exchange, AWAITED, on_line, deadline).await?;
+        let refusal = self.known.platform.refusal_in(&answer.text).map(str::to_owned);
+        Ok(Reply::new("").with_elapsed(started.elapsed()).with_mode(self.known.mode()).with_refusal(refusal))
+    }
+
+    fn command(&self, command: &str, options: &ExecuteOptions) -> Result<Exchange> {
+        check(command)?;
+        Ok(Exchange::command(&self.known, command, self.now())
+            .expecting(options.prompt.clone())
+            .interacting(options.interactions.clone())
+            .ahead())
     }
 
     /// Writes `text` and a line end for the chain of calls `chain`.
@@ -118,7 +141,7 @@ impl Session {
             ));
         };
         let exchange = Exchange::reading(&self.known, text, self.now());
-        Ok(self.run(exchange, "waiting for the prompt", deadline).await?.text)
+        Ok(self.run(exchange, AWAITED, deadline).await?.text)
     }
 
     /// Nothing stands between the session and the next command: in step, and no configuration left half-way.
@@ -161,14 +184,25 @@ impl Session {
     }
 
     /// Drives `exchange` to its proof.
-    async fn run(&mut self, mut exchange: Exchange, phase: &'static str, deadline: Deadline) -> Result<Answer> {
+    async fn run(&mut self, exchange: Exchange, phase: &'static str, deadline: Deadline) -> Result<Answer> {
+        self.run_lines(exchange, phase, &mut |_| (), deadline).await
+    }
+
+    /// Drives `exchange` to its proof; its lines, where it hands them out, go to `on_line`.
+    async fn run_lines(
+        &mut self,
+        mut exchange: Exchange,
+        phase: &'static str,
+        on_line: OnLine<'_>,
+        deadline: Deadline,
+    ) -> Result<Answer> {
         self.standing = match self.standing {
             Standing::Lost => Standing::Lost,
             _ => Standing::OutOfStep,
         };
         let sent = !exchange.is_step();
         let started = Instant::now();
-        self.drive(&mut exchange, deadline).await.map_err(|fault| {
+        self.drive(&mut exchange, on_line, deadline).await.map_err(|fault| {
             let error = match fault {
                 Fault::Timeout => waited(&exchange.last_line(), started),
                 Fault::Stuck => {
@@ -183,8 +217,8 @@ impl Session {
             };
             error.with_phase(phase).with_sent(sent)
         })?;
-        let answer =
-            exchange.finish().ok_or_else(|| Error::new(ErrorKind::Protocol, "an exchange ended without a proof"))?;
+        let answer = exchange.finish_lines(on_line);
+        let answer = answer.ok_or_else(|| Error::new(ErrorKind::Protocol, "an exchange ended without a proof"))?;
         self.known.prompt.clone_from(&answer.prompt);
         self.sent = None;
         self.tail.clear();
@@ -192,7 +226,7 @@ impl Session {
         Ok(answer)
     }
 
-    async fn drive(&mut self, exchange: &mut Exchange, deadline: Deadline) -> Result<(), Fault> {
+    async fn drive(&mut self, exchange: &mut Exchange, on_line: OnLine<'_>, deadline: Deadline) -> Result<(), Fault> {
         loop {
             match exchange.next(self.now()) {
                 Step::Write(bytes) => self.write(&bytes, deadline).await.map_err(Fault::Wire)?,
@@ -203,6 +237,7 @@ impl Session {
                     exchange
                         .receive(self.buffer.get(..read).unwrap_or_default(), self.now())
                         .map_err(|_| Fault::Overflow)?;
+                    exchange.hand_out(on_line);
                 }
             }
         }

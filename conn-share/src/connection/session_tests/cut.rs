@@ -9,7 +9,7 @@ use super::*;
 use crate::ErrorKind;
 
 /// Polls `future` up to `polls` times, then drops it; its output, if it finished.
-async fn cut<F: Future>(future: F, polls: usize) -> Option<F::Output> {
+pub(super) async fn cut<F: Future>(future: F, polls: usize) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut left = polls;
     poll_fn(|cx| {
@@ -22,7 +22,7 @@ async fn cut<F: Future>(future: F, polls: usize) -> Option<F::Output> {
     .await
 }
 
-fn manners() -> Vec<(&'static str, &'static str, Manner)> {
+pub(super) fn manners() -> Vec<(&'static str, &'static str, Manner)> {
     let plain = Manner { piece: 7, ..Manner::default() };
     vec![
         ("frr", "\n", plain.clone()),

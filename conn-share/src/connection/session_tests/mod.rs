@@ -1,6 +1,7 @@
 //! Sessions against a device that is played in memory, on paused time.
 
 mod cut;
+mod lines;
 mod peer;
 mod talk;
 

@@ -6,7 +6,7 @@ use super::*;
 use crate::{ErrorKind, ExecuteOptions, Interaction, LockableExt};
 
 /// Every platform and manner that has a proof.
-fn manners() -> Vec<(&'static str, &'static str, Manner)> {
+pub(super) fn manners() -> Vec<(&'static str, &'static str, Manner)> {
     let plain = Manner::default();
     let mut all = Vec::new();
     for platform in ["frr", "cisco_ios", "linux", "generic"] {

@@ -104,13 +104,43 @@ impl Testbed {
     ///
     /// Reads one local file.
     pub fn load_with(file: impl AsRef<FilePath>, classes: Classes) -> Result<Self> {
-        let file = file.as_ref();
+        Self::load_from(file.as_ref(), &classes, &of_the_process)
+    }
+
+    /// Reads a testbed file as [`Testbed::load_with`]; the values for `%ENV{NAME}` come from `variable`, not from the
+    /// environment: from a vault, or from a person at the terminal. It is asked once for each place that names the variable.
+    ///
+    /// ```no_run
+    /// use conn_share::{Classes, Testbed};
+    ///
+    /// # fn from_the_vault(name: &str) -> Option<String> { None }
+    /// # fn example() -> conn_share::Result<()> {
+    /// let testbed = Testbed::load_with_env("lab.yaml", Classes::new(), |name| from_the_vault(name))?;
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`Testbed::load`].
+    ///
+    /// # Blocking
+    ///
+    /// Reads one local file, and does what `variable` does.
+    pub fn load_with_env(
+        file: impl AsRef<FilePath>,
+        classes: Classes,
+        variable: impl Fn(&str) -> Option<String> + 'static,
+    ) -> Result<Self> {
+        Self::load_from(file.as_ref(), &classes, &variable)
+    }
+
+    fn load_from(file: &FilePath, classes: &Classes, environment: &Environment) -> Result<Self> {
         let name = file.display().to_string();
         let text = std::fs::read_to_string(file).map(Zeroizing::new).map_err(|error| {
             Error::new(ErrorKind::Config, format!("the testbed file {} cannot be read", name.escape_debug()))
                 .with_source(error)
         })?;
-        Self::parse(&name, &text, classes)
+        Self::read(&name, &text, classes, environment)
     }
 
     /// Reads a testbed from `text`; `file` is what errors call it.
@@ -119,7 +149,7 @@ impl Testbed {
     ///
     /// As [`Testbed::load`].
     pub fn parse(file: &str, text: &str, classes: Classes) -> Result<Self> {
-        Self::read(file, text, &classes, &|name| std::env::var(name).ok())
+        Self::read(file, text, &classes, &of_the_process)
     }
 
     fn read(file: &str, text: &str, classes: &Classes, environment: &Environment) -> Result<Self> {
@@ -163,6 +193,10 @@ impl Testbed {
     pub fn unknown_keys(&self) -> &[UnknownKey] {
         &self.unknown_keys
     }
+}
+
+fn of_the_process(variable: &str) -> Option<String> {
+    std::env::var(variable).ok()
 }
 
 impl fmt::Display for UnknownKey {

@@ -273,6 +273,23 @@ fn hostile_files_end_soon() {
 }
 
 #[test]
+fn variables_from_elsewhere() {
+    let file = std::env::temp_dir().join(format!("conn-share-testbed-{}.yaml", std::process::id()));
+    let text = "
+devices:
+  R1:
+    credentials: {default: {username: '%ENV{WHO}', password: '%ENV{LAB_PASSWORD}'}}
+    connections: {cli: {protocol: ssh, ip: x, class: my.module.Fake}}
+";
+    std::fs::write(&file, text).expect("a temporary file");
+    let classes = Classes::new().with::<Fake>("my.module.Fake");
+    let testbed = Testbed::load_with_env(&file, classes, |name| (name == "WHO").then(|| "a vault's user".into()));
+    std::fs::remove_file(&file).expect("it was there");
+    let error = target(&testbed.expect("loads"), "R1", "cli").expect_err("the password is missing");
+    assert!(error.to_string().contains("LAB_PASSWORD is not set"), "{error}");
+}
+
+#[test]
 fn a_file_that_is_not_there() {
     let error = Testbed::load("/no/such/testbed.yaml").expect_err("not there");
     assert_eq!(error.to_string(), "the testbed file /no/such/testbed.yaml cannot be read");

@@ -109,3 +109,39 @@ async fn own_classes_by_protocol_and_no_way_past_a_proxy() {
     }
     device.disconnect_all().await.expect("closes");
 }
+
+#[tokio::test]
+async fn lines_come_through_devices_pools_sections_and_objects() {
+    let router = router().await;
+    let device = described(&router).build().expect("valid");
+    device.connect::<SshConnection>(ConnectOptions::via("mgmt").pool_size(2)).await.expect("connects");
+    let console = device.connect::<TelnetConnection>(ConnectOptions::via("console")).await.expect("connects");
+    let whole = device.execute("show ip bgp").await.expect("answers").into_text();
+    let mut lines = Vec::new();
+    let pooled = device.execute_lines("show ip bgp", |line| lines.push(line.to_owned())).await.expect("answers");
+    assert_eq!((lines.join("\n"), pooled.text()), (whole.clone(), ""));
+    for connection in [console, device.connection("mgmt").expect("a pool")] {
+        let mut count = 0;
+        connection.execute_lines("show ip bgp", &mut |_| count += 1).await.expect("answers");
+        assert_eq!(count, lines.len());
+    }
+    let count = device.exclusive(|worker| async move {
+        let mut count = 0;
+        worker.execute_lines("show ip bgp", &mut |_| count += 1).await.map(|_| count)
+    });
+    assert_eq!(count.await.expect("a worker").expect("answers"), lines.len());
+    let refused = device.execute_lines("show me the way", |_| ()).await.expect("answers");
+    assert_eq!(refused.ok().expect_err("refused").kind(), ErrorKind::Refused);
+}
+
+#[tokio::test]
+async fn a_class_without_lines_of_its_own_gives_them_at_the_end() {
+    use super::fake::{Fake, Peer, device};
+    let _peer = Peer::at("lines-at-the-end");
+    let device = device("lines-at-the-end").build().expect("valid");
+    device.connect::<Fake>(ConnectOptions::via("a")).await.expect("connects");
+    let whole = device.execute("show version").await.expect("answers");
+    let mut lines = Vec::new();
+    let reply = device.execute_lines("show version", |line| lines.push(line.to_owned())).await.expect("answers");
+    assert_eq!((lines.join("\n"), reply.text()), (whole.into_text(), ""));
+}

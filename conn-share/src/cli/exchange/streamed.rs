@@ -1,0 +1,125 @@
+//! An answer handed out line by line while it comes, so that none of it has to be kept.
+//!
+//! A line goes out once nothing that comes later can change or claim it: it is committed, the echo lies before it, and
+//! behind it came output that is neither a prompt nor a question's answer. What the end of the answer may still take away
+//! (prompts that a doubled line end drew, questions asked too soon) is held back till then.
+
+use super::{Answer, Exchange, after_echo};
+use crate::cli::screen::decode;
+
+/// Refusals are looked for in short answers only; so much of an answer is kept for that.
+const HEAD: usize = 8192;
+
+/// How far the handing out has got.
+#[derive(Debug, Default)]
+pub(super) struct Streamed {
+    /// The start of the answer.
+    head: String,
+    /// Up to here in the committed text the echo was looked for, and is not.
+    searched: usize,
+    /// Up to here in the committed text every line was looked at.
+    seen: usize,
+    /// Up to here in the committed text the lines may go out.
+    free: usize,
+}
+
+impl Streamed {
+    fn hand(&mut self, line: &str, on_line: &mut (dyn FnMut(&str) + Send)) {
+        if self.head.len() <= HEAD {
+            if !self.head.is_empty() {
+                self.head.push('\n');
+            }
+            self.head.extend(line.chars().take(HEAD));
+        }
+        on_line(line);
+    }
+}
+
+impl Exchange {
+    /// Hands the lines out while they come: [`Exchange::hand_out`], and [`Exchange::finish_lines`] at the end.
+    pub(crate) fn in_lines(mut self) -> Self {
+        // An empty command has no echo to tell where its answer starts.
+        if !self.command.is_empty() {
+            self.streamed = Some(Streamed::default());
+        }
+        self
+    }
+
+    /// Hands out the lines that are settled.
+    pub(crate) fn hand_out(&mut self, on_line: &mut (dyn FnMut(&str) + Send)) {
+        let Some(mut streamed) = self.streamed.take() else { return };
+        if self.proven.is_none() && self.finds_echo(&mut streamed) {
+            self.settle(&mut streamed);
+            let lines = self.screen.text().get(..streamed.free).unwrap_or_default().to_vec();
+            self.screen.drop_text(streamed.free);
+            streamed.seen -= streamed.free;
+            streamed.free = 0;
+            for line in lines.split_inclusive(|&byte| byte == b'\n') {
+                let mut line = decode(line.to_vec());
+                self.spent.iter_mut().chain(&mut self.probe).for_each(|probe| probe.scrub(&mut line));
+                // A question's echo may have been all of the line.
+                if let Some(line) = line.strip_suffix('\n') {
+                    streamed.hand(line, on_line);
+                }
+            }
+        }
+        self.streamed = Some(streamed);
+    }
+
+    /// The rest of the lines, and the answer without its text but for the start of it.
+    pub(crate) fn finish_lines(mut self, on_line: &mut (dyn FnMut(&str) + Send)) -> Option<Answer> {
+        let Some(mut streamed) = self.streamed.take() else {
+            let answer = self.finish()?;
+            answer.text.lines().for_each(on_line);
+            return Some(answer);
+        };
+        let (text, prompt) = self.output()?;
+        text.split_terminator('\n').for_each(|line| streamed.hand(line, on_line));
+        Some(Answer { text: streamed.head, prompt, doubled: false })
+    }
+
+    /// Whether it is known where the output starts; what comes before is dropped.
+    fn finds_echo(&mut self, streamed: &mut Streamed) -> bool {
+        if self.echo.is_some() {
+            return false;
+        }
+        if self.echoed {
+            return true;
+        }
+        // Behind a log line or a late prompt the echo may still come.
+        let Some(new) = self.screen.text().get(streamed.searched..) else { return false };
+        let new = decode(new.to_vec());
+        match after_echo(&new, &self.known.prompt, &self.command) {
+            Some(at) => {
+                // Counted in bytes of the text, which decoding may have made longer.
+                let lines = new.get(..at).unwrap_or_default().matches('\n').count();
+                let rest = self.screen.text().get(streamed.searched..).unwrap_or_default();
+                let end = rest.iter().enumerate().filter(|(_, byte)| **byte == b'\n').nth(lines.saturating_sub(1));
+                let end = streamed.searched + end.map_or(0, |(at, _)| at + 1);
+                self.screen.drop_text(end);
+                self.echoed = true;
+                true
+            }
+            None => {
+                streamed.searched = self.screen.text().len();
+                false
+            }
+        }
+    }
+
+    /// Looks at the lines that are new, and moves `free` behind those that are settled.
+    fn settle(&self, streamed: &mut Streamed) {
+        let accept = |line: &str| self.accepts(line);
+        let own = self.probe.as_ref().and_then(|probe| probe.own_from(&self.screen, accept));
+        let end = own.unwrap_or(usize::MAX).min(self.screen.text().len());
+        let new = self.screen.text().get(streamed.seen..end).unwrap_or_default();
+        for line in new.split_inclusive(|&byte| byte == b'\n') {
+            streamed.seen += line.len();
+            let line = decode(line.strip_suffix(b"\n").unwrap_or(line).to_vec());
+            let asked = self.spent.iter().chain(&self.probe).any(|probe| probe.may_show_on(&line));
+            if !asked && !self.accepts(&line) && !self.accepts(line.trim_end()) {
+                streamed.free = streamed.seen;
+            }
+        }
+    }
+}
