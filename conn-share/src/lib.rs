@@ -209,6 +209,8 @@
 
 mod lock;
 mod pool;
+#[cfg(all(test, shuttle))]
+mod schedules;
 
 #[cfg(feature = "_talking")]
 mod deadline;

@@ -7,7 +7,7 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 
 use shuttle::future::block_on;
 use shuttle::sync::atomic::{AtomicUsize, Ordering};
@@ -15,6 +15,7 @@ use shuttle::sync::mpsc;
 use shuttle::thread;
 
 use super::{ConnLock, LockError, Lockable, LockableExt, RecoverError};
+use crate::schedules::{explore, poll_once, turn};
 
 struct Line {
     lock: ConnLock<usize>,
@@ -95,38 +96,12 @@ impl Drop for Inside<'_> {
     }
 }
 
-async fn turn() {
-    let mut pending = true;
-    poll_fn(|cx| {
-        if !std::mem::take(&mut pending) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
-}
-
-fn poll_once<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
-}
-
-/// So many of each kind; `CONN_SHARE_SCHEDULES` for more.
-fn schedules() -> usize {
-    std::env::var("CONN_SHARE_SCHEDULES").ok().and_then(|number| number.parse().ok()).unwrap_or(5_000)
-}
-
-/// Random orders, and orders with few but well placed switches.
-fn explore(case: impl Fn() + Send + Sync + 'static) {
-    let case = Arc::new(case);
-    let again = Arc::clone(&case);
-    shuttle::check_random(move || case(), schedules());
-    shuttle::check_pct(move || again(), schedules(), 3);
-}
+/// So many of each kind.
+const SCHEDULES: usize = 5_000;
 
 #[test]
 fn calls_from_three_threads() {
-    explore(|| {
+    explore(SCHEDULES, || {
         let line = Line::new();
         let threads: Vec<_> = (0..3)
             .map(|_| {
@@ -145,7 +120,7 @@ fn calls_from_three_threads() {
 
 #[test]
 fn calls_dropped_wherever_they_are() {
-    explore(|| {
+    explore(SCHEDULES, || {
         let line = Line::new();
         let droppers: Vec<_> = (1..3)
             .map(|polls| {
@@ -175,7 +150,7 @@ fn calls_dropped_wherever_they_are() {
 
 #[test]
 fn siblings_beside_strangers() {
-    explore(|| {
+    explore(SCHEDULES, || {
         let line = Line::new();
         let threads =
             [line.fork(), line.step(), line.fork()].map(|call| thread::spawn(move || block_on(call).unwrap()));
@@ -186,7 +161,7 @@ fn siblings_beside_strangers() {
 
 #[test]
 fn a_child_that_another_thread_goes_on_with() {
-    explore(|| {
+    explore(SCHEDULES, || {
         let line = Line::new();
         let (give, take) = mpsc::channel::<Call>();
         let parent = {
@@ -218,7 +193,7 @@ fn a_child_that_another_thread_goes_on_with() {
 
 #[test]
 fn a_child_that_outlives_its_parent_on_another_thread() {
-    explore(|| {
+    explore(SCHEDULES, || {
         let line = Line::new();
         let (give, take) = mpsc::channel::<Call>();
         let parent = {
@@ -245,7 +220,7 @@ fn a_child_that_outlives_its_parent_on_another_thread() {
 
 #[test]
 fn closing_while_others_come_and_wait() {
-    explore(|| {
+    explore(SCHEDULES, || {
         let line = Line::new();
         let callers: Vec<_> = (0..3)
             .map(|_| {
@@ -265,7 +240,7 @@ fn closing_while_others_come_and_wait() {
 
 #[test]
 fn a_guard_dropped_elsewhere_while_its_section_ends() {
-    explore(|| {
+    explore(SCHEDULES, || {
         let line = Line::new();
         let state = {
             let line: &'static Arc<Line> = Box::leak(Box::new(Arc::clone(&line)));

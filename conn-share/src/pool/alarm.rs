@@ -5,17 +5,14 @@
 //! has come and one more, who sets it again.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::task::{Context, Wake, Waker};
 
-use tokio::runtime;
-use tokio::time::{Sleep, sleep_until};
-
-use super::jobs::current_runtime;
 use super::shared::{Shared, wake};
+use super::sync::{Mutex, RuntimeId, Sleep, current_runtime, sleep_until};
 
 /// A timer and the runtime that drives it.
-type Timer = (Option<runtime::Id>, Pin<Box<Sleep>>);
+type Timer = (Option<RuntimeId>, Pin<Box<Sleep>>);
 
 pub(super) struct Alarm {
     sleep: Mutex<Option<Timer>>,

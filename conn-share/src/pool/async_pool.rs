@@ -5,8 +5,6 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::builder::PoolBuilder;
 use super::close::{Drained, drain};
 use super::connector::Connector;
@@ -15,6 +13,7 @@ use super::guard::WorkerGuard;
 use super::request::{take, try_take};
 use super::shared::Shared;
 use super::status::Status;
+use super::sync::{Instant, Semaphore};
 
 /// Several connections of the same kind, lent to one request each, first come first served.
 ///
@@ -62,6 +61,11 @@ impl<C: Send + 'static> AsyncPool<C> {
 
     pub(super) fn new(shared: Arc<Shared<C>>) -> Self {
         Self { shared }
+    }
+
+    #[cfg(all(test, shuttle))]
+    pub(super) fn shared(&self) -> &Arc<Shared<C>> {
+        &self.shared
     }
 
     /// Takes a worker; waits for the turn as long as the pool's [`timeout`](PoolBuilder::timeout) says.
@@ -119,7 +123,7 @@ impl<C: Send + 'static> AsyncPool<C> {
     /// Changes how many connections there may be. More are connected in the background or on demand; of too many the
     /// idle ones are closed now, those on loan when they come back. With 0, requests wait until there are some again.
     pub fn resize(&self, size: usize) {
-        self.shared.resize(size.min(tokio::sync::Semaphore::MAX_PERMITS));
+        self.shared.resize(size.min(Semaphore::MAX_PERMITS));
     }
 
     /// Closes the pool: refuses new requests and tells those who wait, waits for loans up to the

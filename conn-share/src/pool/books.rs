@@ -5,15 +5,13 @@
 
 use std::task::Waker;
 
-use tokio::runtime;
-use tokio::time::Instant;
-
 use super::error::{ConnectFailure, Holder, PoolPhase};
 use super::health::Health;
 use super::line::Line;
 use super::options::Options;
 use super::slots::{Loan, Needs, Remedy, Slots, Worker};
 use super::status::Counters;
+use super::sync::{Instant, RuntimeId};
 
 pub(super) struct Books<C> {
     pub(super) slots: Slots<C>,
@@ -30,7 +28,7 @@ pub(super) struct Books<C> {
     pub(super) next_attendant: u64,
     pub(super) next_worker: u64,
     /// What the shared timer is set to, and the runtime that turns it.
-    pub(super) armed_for: Option<(Instant, runtime::Id)>,
+    pub(super) armed_for: Option<(Instant, RuntimeId)>,
     pub(super) counters: Counters,
 }
 

@@ -5,8 +5,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-
 use super::async_pool::AsyncPool;
 use super::close::start;
 use super::connector::Connector;
@@ -14,6 +12,7 @@ use super::error::PoolError;
 use super::keeper;
 use super::options::{Options, StartPolicy};
 use super::shared::Shared;
+use super::sync::Semaphore;
 use super::tending::{Hooks, Tended, cause};
 use crate::Lockable;
 use crate::lock::recover_now;

@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::time::{Instant, timeout_at};
-
 use super::books::{Books, holder};
 use super::error::{Holder, PoolError};
 use super::options::StartPolicy;
 use super::shared::{Shared, wake};
+use super::sync::{Instant, timeout_at};
 
 /// What [`AsyncPool::close`](crate::AsyncPool::close) had to cut.
 #[derive(Clone, Debug, Default)]

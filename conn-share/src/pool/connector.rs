@@ -5,6 +5,8 @@ use std::error::Error as StdError;
 use std::future::{Ready, ready};
 use std::marker::PhantomData;
 
+use super::sync::thread_local;
+
 /// Opens connections for an [`AsyncPool`](crate::AsyncPool) and looks after them.
 ///
 /// Only `connect` must be written. An async closure that returns a `Result` is a `Connector` too; the same hooks can be
@@ -71,7 +73,7 @@ pub trait Connector: Send + Sync + 'static {
     /// neither wait nor talk to the network.
     fn is_broken(&self, worker: &Self::Connection) -> bool {
         let _ = worker;
-        PROVIDED.set(true);
+        PROVIDED.with(|provided| provided.set(true));
         false
     }
 }
@@ -101,16 +103,16 @@ struct Provided<E>(PhantomData<E>);
 
 impl<E> Provided<E> {
     fn hook() -> Ready<Result<(), E>> {
-        PROVIDED.set(true);
+        PROVIDED.with(|provided| provided.set(true));
         ready(Ok(()))
     }
 }
 
 /// Asks a hook that only looks, and says whether it is the provided one.
 pub(super) fn observe_look(look: impl FnOnce() -> bool) -> (bool, bool) {
-    PROVIDED.set(false);
+    PROVIDED.with(|provided| provided.set(false));
     let bad = look();
-    (bad, PROVIDED.replace(false) && !bad)
+    (bad, PROVIDED.with(|provided| provided.replace(false)) && !bad)
 }
 
 /// Makes the future of a hook, and says whether it is the provided one. A connector that wraps another's provided hook
@@ -119,8 +121,9 @@ pub(super) fn observe<F, E>(call: impl FnOnce() -> F) -> (F, bool)
 where
     F: Future<Output = Result<(), E>>,
 {
-    PROVIDED.set(false);
+    PROVIDED.with(|provided| provided.set(false));
     let future = call();
-    let provided = PROVIDED.replace(false) && size_of_val(&future) == size_of::<Ready<Result<(), E>>>();
+    let provided =
+        PROVIDED.with(|provided| provided.replace(false)) && size_of_val(&future) == size_of::<Ready<Result<(), E>>>();
     (future, provided)
 }

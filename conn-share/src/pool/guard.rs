@@ -4,10 +4,9 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 
-use tokio::time::Instant;
-
 use super::shared::Shared;
 use super::slots::{Remedy, Worker};
+use super::sync::Instant;
 
 /// A worker on loan from an [`AsyncPool`](crate::AsyncPool); goes back when dropped.
 ///

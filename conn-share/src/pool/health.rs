@@ -3,9 +3,8 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use tokio::time::Instant;
-
 use super::error::{Cause, ConnectFailure};
+use super::sync::Instant;
 
 /// How long to wait between attempts.
 #[derive(Clone, Copy, Debug)]

@@ -3,13 +3,12 @@
 
 use std::collections::VecDeque;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 
-use tokio::runtime;
-
 use super::shared::Shared;
+use super::sync::{AtomicUsize, Mutex, MutexGuard, RuntimeId, current_runtime};
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -29,7 +28,7 @@ struct Bench<C: Send + 'static> {
 struct Job<C: Send + 'static> {
     stage: Mutex<Stage>,
     /// The runtime that turns the job's timers and sockets.
-    home: Option<runtime::Id>,
+    home: Option<RuntimeId>,
     shared: Weak<Shared<C>>,
 }
 
@@ -83,7 +82,7 @@ impl<C: Send + 'static> Jobs<C> {
     }
 
     /// Drops the jobs of one runtime, or all.
-    pub(super) fn abort(&self, home: Option<runtime::Id>) {
+    pub(super) fn abort(&self, home: Option<RuntimeId>) {
         let mut aborted = Vec::new();
         let mut bench = self.bench();
         bench.all.retain(|job| {
@@ -197,9 +196,4 @@ impl<C: Send + 'static> Drop for PollTurn<'_, C> {
             drop(work);
         }
     }
-}
-
-/// The runtime that this code runs in.
-pub(super) fn current_runtime() -> Option<runtime::Id> {
-    runtime::Handle::try_current().ok().map(|handle| handle.id())
 }

@@ -7,26 +7,28 @@ use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::runtime;
-use tokio::time::{Instant, Sleep, sleep};
-
 use super::books::{Keeper, holder};
-use super::jobs::current_runtime;
 use super::shared::{Shared, wake};
+use super::sync::{Instant, RuntimeId, Sleep, current_runtime, sleep_until, spawn as spawn_task};
 
 /// Spawns the keeper on the current runtime; without one, the pool does without it.
 pub(super) fn spawn<C: Send + 'static>(shared: &Arc<Shared<C>>) {
-    let Ok(runtime) = runtime::Handle::try_current() else { return };
-    shared.books().keeper = Keeper::Present(None);
-    let task = KeeperTask { shared: Arc::downgrade(shared), home: Some(runtime.id()), tick: None };
-    runtime.spawn(task);
+    let Some(home) = current_runtime() else { return };
+    spawn_task(KeeperTask::new(shared, home));
 }
 
-struct KeeperTask<C: Send + 'static> {
+pub(super) struct KeeperTask<C: Send + 'static> {
     shared: Weak<Shared<C>>,
-    home: Option<runtime::Id>,
+    home: RuntimeId,
     /// The next round of the pool.
     tick: Option<Pin<Box<Sleep>>>,
+}
+
+impl<C: Send + 'static> KeeperTask<C> {
+    pub(super) fn new(shared: &Arc<Shared<C>>, home: RuntimeId) -> Self {
+        shared.books().keeper = Keeper::Present(None);
+        Self { shared: Arc::downgrade(shared), home, tick: None }
+    }
 }
 
 impl<C: Send + 'static> Future for KeeperTask<C> {
@@ -46,7 +48,7 @@ impl<C: Send + 'static> Future for KeeperTask<C> {
         drop(former);
         shared.drive();
         if let Some(every) = interval(&shared) {
-            let tick = self.tick.get_or_insert_with(|| Box::pin(sleep(every)));
+            let tick = self.tick.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + every)));
             while tick.as_mut().poll(cx).is_ready() {
                 make_round(&shared);
                 shared.drive();
@@ -66,7 +68,7 @@ impl<C: Send + 'static> Drop for KeeperTask<C> {
         drop(books);
         drop(former);
         // Their timers and sockets end with this runtime; those who wait elsewhere begin anew.
-        shared.jobs.abort(self.home.or_else(current_runtime));
+        shared.jobs.abort(Some(self.home));
         wake(wakers);
         shared.driver_left();
     }

@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
-use tokio::time::Instant;
+use super::sync::Instant;
 
 /// One waiting request.
 #[derive(Debug)]
@@ -136,13 +136,17 @@ impl Line {
         self.places.iter().filter_map(|place| place.deadline).min()
     }
 
-    /// Those whose deadline is `limit` or earlier, and one more with a deadline, who sees to the next alarm.
-    pub(super) fn expired(&self, limit: Instant) -> Vec<Waker> {
+    /// Those whose deadline is `limit` or earlier, and one more with a deadline, who sees to the next alarm. A deadline
+    /// that was told of is forgotten here: one who is told and does not come must not be what the next alarm is set to.
+    pub(super) fn expired(&mut self, limit: Instant) -> Vec<Waker> {
         let mut wakers = Vec::new();
         let mut successor = None;
-        for place in &self.places {
+        for place in &mut self.places {
             match (place.deadline, &place.waker) {
-                (Some(deadline), Some(waker)) if deadline <= limit => wakers.push(waker.clone()),
+                (Some(deadline), Some(waker)) if deadline <= limit => {
+                    wakers.push(waker.clone());
+                    place.deadline = None;
+                }
                 (Some(_), Some(waker)) if successor.is_none() => successor = Some(waker.clone()),
                 _ => {}
             }

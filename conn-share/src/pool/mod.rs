@@ -15,6 +15,8 @@ mod error;
 mod forwarding;
 mod guard;
 mod health;
+#[cfg(all(test, shuttle))]
+mod interleavings;
 mod jobs;
 mod keeper;
 mod line;
@@ -25,6 +27,7 @@ mod slots;
 #[cfg(test)]
 mod slots_model;
 mod status;
+mod sync;
 mod tending;
 mod work;
 

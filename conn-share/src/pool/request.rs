@@ -2,21 +2,19 @@
 
 use std::panic::Location;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::sync::{AcquireError, SemaphorePermit};
 use tokio::task;
-use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::books::Books;
 use super::error::{PoolError, PoolPhase, PoolTimeout, TimeoutDetail};
 use super::guard::WorkerGuard;
-use super::jobs::current_runtime;
 use super::shared::{Shared, wake};
 use super::slots::{Remedy, Worker};
+use super::sync::{AcquireError, Instant, MutexGuard, SemaphorePermit, Sleep, current_runtime, sleep_until};
 
 type Permit<'a> = Result<SemaphorePermit<'a>, AcquireError>;
 

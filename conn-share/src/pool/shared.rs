@@ -1,12 +1,9 @@
 //! What all handles, guards and jobs of a pool share, and the moves that they make.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError, Weak};
 use std::task::Waker;
-
-use tokio::sync::Semaphore;
-use tokio::time::Instant;
 
 use super::alarm::Alarm;
 use super::books::{Books, Keeper, Next};
@@ -15,6 +12,7 @@ use super::error::Cause;
 use super::jobs::Jobs;
 use super::options::Options;
 use super::slots::{Needs, Remedy, Work, Worker};
+use super::sync::{AtomicBool, Instant, Mutex, MutexGuard, Semaphore};
 use super::tending::{Tend, looks_bad};
 use super::work::{self, Pause, SlotLease};
 

@@ -8,7 +8,8 @@ use std::panic::Location;
 use std::sync::Arc;
 
 use tokio::task;
-use tokio::time::Instant;
+
+use super::sync::Instant;
 
 /// A live connection and what the pool remembers of it. Boxed once, when connected, so that lending it moves a pointer.
 #[derive(Debug)]

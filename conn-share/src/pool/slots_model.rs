@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 use std::panic::Location;
 
-use tokio::time::Instant;
-
 use super::slots::{Needs, Remedy, Slot, Slots, Tally, Work, Worker};
+use super::sync::Instant;
 
 /// A worker or an attempt that is not in the pool's hands.
 enum Out {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::connector::{Connector, observe, observe_look};
 use super::error::Cause;
+use super::sync::timeout;
 
 /// One step of a job.
 pub(super) type Step<'a, T> = Pin<Box<dyn Future<Output = Result<T, Cause>> + Send + 'a>>;
@@ -134,7 +135,7 @@ pub(super) async fn bounded<T>(
     limit: Duration,
     step: impl Future<Output = Result<T, Cause>>,
 ) -> Result<T, Cause> {
-    match tokio::time::timeout(limit, unwinding(what, step)).await {
+    match timeout(limit, unwinding(what, step)).await {
         Ok(result) => result,
         Err(_) => Err(cause(Mishap::TooLong { what, limit })),
     }

@@ -2,21 +2,18 @@
 
 use std::sync::{Arc, Weak};
 
-use tokio::runtime;
-use tokio::time::{Instant, sleep_until};
-
 use super::error::Cause;
-use super::jobs::current_runtime;
 use super::options::Options;
 use super::shared::Shared;
 use super::slots::{Needs, Remedy, Work, Worker};
+use super::sync::{Instant, RuntimeId, current_runtime, sleep_until};
 use super::tending::{Tend, bounded, cause, looks_bad};
 
 /// A slot in a job's hands. Dropped unsettled, because the job was dropped or panicked, it leaves the slot vacant.
 pub(super) struct SlotLease<C: Send + 'static> {
     shared: Weak<Shared<C>>,
     at: usize,
-    home: Option<runtime::Id>,
+    home: Option<RuntimeId>,
     settled: bool,
 }
 

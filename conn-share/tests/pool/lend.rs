@@ -1,6 +1,7 @@
 //! Lending, giving back, running out.
 
 use std::sync::atomic::Ordering::SeqCst;
+use std::task::Poll;
 use std::time::Duration;
 
 use conn_share::{PoolError, PoolPhase, WorkerGuard};
@@ -50,6 +51,22 @@ async fn a_request_whose_time_runs_out_says_who_has_the_workers() {
     settle().await;
     assert_eq!((pool.status().waiting, pool.status().idle), (0, 1));
     drop(pool.get().await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_who_is_not_polled_when_its_time_has_come_keeps_nobody_busy() {
+    let pool = numbers(1).start().await.unwrap();
+    let _held = pool.get().await.unwrap();
+    let mut kept = std::pin::pin!(pool.get_timeout(Duration::from_secs(1)));
+    assert!(std::future::poll_fn(|cx| Poll::Ready(kept.as_mut().poll(cx).is_pending())).await);
+    let (mut other, mut polls) = (std::pin::pin!(pool.get_timeout(Duration::from_secs(10))), 0);
+    let error = std::future::poll_fn(|cx| {
+        polls += 1;
+        assert!(polls < 20, "it is woken again and again");
+        other.as_mut().poll(cx)
+    });
+    assert!(error.await.unwrap_err().is_timeout());
+    assert!(kept.await.unwrap_err().is_timeout());
 }
 
 #[tokio::test]
