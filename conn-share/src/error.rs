@@ -62,7 +62,7 @@ pub enum ErrorKind {
     Usage,
     /// The lock of a connection could not be taken.
     Lock,
-    /// A pool could not lend a worker.
+    /// A pool could not lend a worker. Where none could be connected, the kind is that of the first attempt's error.
     Pool,
     /// Not connected, or closed by a call of this program.
     NotConnected,
@@ -107,6 +107,15 @@ impl Error {
     /// A limit of `limit` ran out during `phase`.
     pub(crate) fn timeout(phase: &'static str, limit: Duration) -> Self {
         Self::new(ErrorKind::Timeout, format!("no end of {phase} within {limit:?}")).with_phase(phase)
+    }
+
+    /// A pool failed with `error`. Where no worker could be connected, of the kind that stopped the first of them.
+    pub(crate) fn of_pool(error: PoolError, message: impl Into<String>) -> Self {
+        let kind = match &error {
+            PoolError::Connect(failure) => failure.cause().and_then(|cause| cause.downcast_ref()).map(Self::kind),
+            _ => None,
+        };
+        Self::new(kind.unwrap_or(ErrorKind::Pool), message).with_source(error)
     }
 
     /// The kind.
@@ -199,7 +208,7 @@ impl From<LockError> for Error {
 
 impl From<PoolError> for Error {
     fn from(error: PoolError) -> Self {
-        Self::new(ErrorKind::Pool, "no worker from the pool").with_source(error)
+        Self::of_pool(error, "no worker from the pool")
     }
 }
 

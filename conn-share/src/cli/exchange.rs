@@ -115,6 +115,11 @@ impl Exchange {
         exchange
     }
 
+    /// The same at the prompt that a login has come to: no old command is under way that an Enter could answer.
+    pub(crate) fn first(known: &Known, now: Duration) -> Self {
+        Self { heard: true, ..Self::step(known, b"", now) }
+    }
+
     fn new(known: &Known, goal: Goal, command: &str, now: Duration) -> Self {
         Self {
             goal,
@@ -387,7 +392,7 @@ impl Exchange {
             text.drain(..start);
         }
         // The last question's answer was the proof; those asked before it were answered before it.
-        for probe in self.spent.iter().rev() {
+        for probe in self.spent.iter().rev().filter(|probe| probe.enters_a_line()) {
             self.strip_doubled(&mut text, &prompt);
             probe.strip_answer(&mut text, &prompt);
         }
@@ -398,10 +403,11 @@ impl Exchange {
         Some((text, prompt))
     }
 
-    /// Takes the prompt off the end of `text` that a device shows for the second half of a line end.
+    /// Takes the prompt off the end of `text` that a device shows for the second half of a line end. Like any prompt it may
+    /// stand behind output whose last line has no end.
     fn strip_doubled(&self, text: &mut String, prompt: &str) {
         let shown = text.strip_suffix('\n').and_then(|text| text.strip_suffix(prompt));
-        if let Some(rest) = shown.filter(|rest| self.known.doubles && (rest.is_empty() || rest.ends_with('\n'))) {
+        if let Some(rest) = shown.filter(|_| self.known.doubles) {
             text.truncate(rest.len());
         }
     }

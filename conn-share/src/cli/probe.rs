@@ -69,10 +69,15 @@ impl Probe {
         &self.nonce
     }
 
+    /// Whether the device shows a prompt for it, and not only keys.
+    pub(crate) fn enters_a_line(&self) -> bool {
+        matches!(self.kind, Kind::Blank | Kind::Command)
+    }
+
     /// What to write.
     pub(crate) fn bytes(&self, line_end: &str) -> Vec<u8> {
         let mut bytes = self.typed.clone().into_bytes();
-        if matches!(self.kind, Kind::Blank | Kind::Command) {
+        if self.enters_a_line() {
             bytes.extend_from_slice(line_end.as_bytes());
         }
         bytes
@@ -101,14 +106,15 @@ impl Probe {
         }
     }
 
-    /// Takes this question's echo and answer, behind `prompt`, off the end of `text`.
+    /// Takes this question's echo and answer, behind `prompt`, off the end of `text`. The prompt may stand behind output whose
+    /// last line has no end.
     pub(crate) fn strip_answer(&self, text: &mut String, prompt: &str) {
         let answer = match self.kind {
             Kind::Ahead | Kind::Keys => return,
             Kind::Blank => format!("{prompt}{}\n", self.typed),
             Kind::Command => format!("{prompt}{}\n{}\n", self.typed, self.nonce),
         };
-        if let Some(rest) = text.strip_suffix(answer.as_str()).filter(|rest| rest.is_empty() || rest.ends_with('\n')) {
+        if let Some(rest) = text.strip_suffix(answer.as_str()) {
             text.truncate(rest.len());
         }
     }

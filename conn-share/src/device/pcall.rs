@@ -13,6 +13,10 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::unfinished::Unfinished;
 
+/// So many results are taken in before others on the thread get to run, and the clock is looked at: calls that are never
+/// pending would keep both out.
+const AT_A_TIME: usize = 64;
+
 /// Runs `call` for every argument, side by side, and gives the results in the order of the arguments.
 ///
 /// Awaited directly it yields a `Vec` with one `Result` for each argument: each with its own, original error; one
@@ -237,6 +241,7 @@ where
         if let (None, Some(limit)) = (&this.alarm, this.deadline) {
             this.alarm = Some(alarm(limit));
         }
+        let mut left = AT_A_TIME;
         loop {
             this.start_calls();
             match Pin::new(&mut this.running).poll_next(cx) {
@@ -245,17 +250,22 @@ where
                     if this.stop_on_error && this.failed > 0 {
                         this.end_all(Reason::Stopped);
                     }
+                    left -= 1;
+                    if left > 0 {
+                        continue;
+                    }
+                    cx.waker().wake_by_ref();
                 }
                 Poll::Ready(None) => {
                     let results = std::mem::take(&mut this.results);
                     return Poll::Ready(results.into_iter().flatten().collect());
                 }
-                Poll::Pending => {
-                    let Some(alarm) = &mut this.alarm else { return Poll::Pending };
-                    ready!(alarm.as_mut().poll(cx));
-                    this.end_all(Reason::Deadline);
-                }
+                Poll::Pending => {}
             }
+            let Some(alarm) = &mut this.alarm else { return Poll::Pending };
+            ready!(alarm.as_mut().poll(cx));
+            this.end_all(Reason::Deadline);
+            left = AT_A_TIME;
         }
     }
 }

@@ -11,9 +11,7 @@ use async_trait::async_trait;
 use tokio::time::Instant;
 
 use crate::connection::{BoxedSection, OnLine};
-use crate::{
-    AsyncPool, Connection, ConnectionClass, Connector, Error, ErrorKind, PoolError, Reply, Result, Status, WorkerGuard,
-};
+use crate::{AsyncPool, Connection, ConnectionClass, Connector, Error, ErrorKind, Reply, Result, Status, WorkerGuard};
 
 use super::entry::{CONNECT_TIMEOUT, Link, Plan};
 use super::pcall::pcall;
@@ -40,7 +38,9 @@ pub(super) async fn open_pool<C: ConnectionClass>(plan: Arc<Plan>, size: usize) 
     if options.pool_reset.unwrap_or(true) {
         builder = builder.reset(|worker: &mut Session<C>| Box::pin(async move { worker.reset().await }));
     }
-    let pool = builder.start().await.map_err(|error| did_not_start(error, size).with_device(&plan.name))?;
+    let pool = builder.start().await.map_err(|error| {
+        Error::of_pool(error, format!("a pool of {size} could not be connected")).with_device(&plan.name)
+    })?;
     Ok(Link { connection: Arc::new(pool.clone()), pool: Some(Arc::new(Pooled { pool, opened })) })
 }
 
@@ -70,15 +70,6 @@ impl<C> Default for Opened<C> {
     fn default() -> Self {
         Self(Arc::default())
     }
-}
-
-/// A pool that did not start, as an error of the kind that stopped it.
-fn did_not_start(error: PoolError, size: usize) -> Error {
-    let kind = match &error {
-        PoolError::Connect(failure) => failure.cause().and_then(|cause| cause.downcast_ref::<Error>()).map(Error::kind),
-        _ => None,
-    };
-    Error::new(kind.unwrap_or(ErrorKind::Pool), format!("a pool of {size} could not be connected")).with_source(error)
 }
 
 /// Opens sessions for a pool, each within the device's limits.
@@ -197,7 +188,8 @@ impl DevicePool {
     ///
     /// # Errors
     ///
-    /// [`ErrorKind::Pool`], with the [`PoolError`] as its source.
+    /// [`ErrorKind::Pool`], or the kind that stopped a worker from connecting, with the [`PoolError`](crate::PoolError) as
+    /// its source.
     ///
     /// # Cancel safety
     ///

@@ -68,6 +68,27 @@ async fn a_disconnected_pool_is_not_connected_and_says_why_it_does_not_work() {
     assert_eq!(pool.execute("one").await.unwrap_err().kind(), ErrorKind::Pool);
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_kind_is_that_of_what_stopped_a_worker_from_connecting() {
+    for kind in [ErrorKind::Timeout, ErrorKind::Authentication, ErrorKind::Unreachable] {
+        let pool: AsyncPool<Echo> = AsyncPool::builder(move || async move { Err(conn_share::Error::new(kind, "no")) })
+            .connect_attempts(1)
+            .lazy()
+            .start()
+            .await
+            .unwrap();
+        let error = pool.execute("one").await.unwrap_err();
+        assert_eq!((error.kind(), error.is_timeout()), (kind, kind == ErrorKind::Timeout), "{error:?}");
+    }
+    let pool: AsyncPool<Echo> = AsyncPool::builder(|| async { Err(std::io::Error::other("no")) })
+        .connect_attempts(1)
+        .lazy()
+        .start()
+        .await
+        .unwrap();
+    assert_eq!(pool.execute("one").await.unwrap_err().kind(), ErrorKind::Pool);
+}
+
 /// The place would be the same for all, inside the crate.
 #[tokio::test(start_paused = true)]
 async fn whoever_waits_is_told_what_the_workers_do() {

@@ -137,7 +137,8 @@ impl Session {
         let Some((_, text)) = self.sent.as_ref().filter(|(by, _)| *by == chain) else {
             return Err(Error::new(
                 ErrorKind::OutOfStep,
-                "nothing was sent by this chain of calls since the last proven prompt, so there is nothing to receive",
+                "nothing was sent by this chain of calls since the last proven prompt, so there is nothing to receive: \
+                 call `send` and `receive` in one `exclusive` section",
             ));
         };
         let exchange = Exchange::reading(&self.known, text, self.now());

@@ -91,7 +91,11 @@ impl Session {
                 continue;
             }
             self.known.proof = proof.clone();
-            let exchange = Exchange::step(&self.known, b"", self.now());
+            let exchange = if failure.is_none() {
+                Exchange::first(&self.known, self.now())
+            } else {
+                Exchange::step(&self.known, b"", self.now())
+            };
             match self.run(exchange, "learning the prompt", deadline.min(Deadline::after(TRY))).await {
                 Ok(_) => {
                     tracing::debug!(?proof, prompt = %printable(&self.known.prompt), "learnt the prompt");

@@ -178,6 +178,8 @@ impl Device {
                 }
                 Ok(())
             }
+            // Output whose last line does not end, so that the prompt follows on it.
+            "unended" => self.say(&format!("one\r\n{rest}")).await,
             // Output whose line equals the prompt, at the end of a read; the rest comes later.
             "trap" => {
                 self.say("one\r\nr1# ").await?;

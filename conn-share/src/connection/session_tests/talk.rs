@@ -54,6 +54,31 @@ async fn an_output_line_equal_to_the_prompt_ends_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_last_line_without_an_end_is_whole() {
+    for (platform, line_end, manner) in manners() {
+        let shown = format!("{platform} {line_end:?} {manner:?}");
+        let (router, _) = connected(platform, line_end, manner).await;
+        for rest in ["two", "r1#"] {
+            let answer = router.execute(&format!("unended {rest}")).await.expect(&shown);
+            assert_eq!(answer, format!("one\n{rest}").as_str(), "{shown}");
+            assert_eq!(router.execute("say next").await.expect(&shown), "you said next", "{shown}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_is_no_old_command_to_be_waited_for() {
+    let start = tokio::time::Instant::now();
+    let (router, _) =
+        unconnected("generic", "\n", Manner { password: Some("secret"), ..Manner::default() }, |target| {
+            target.password("secret")
+        });
+    router.connect().await.expect("let in");
+    assert!(start.elapsed() < Duration::from_millis(500), "{:?}", start.elapsed());
+    router.disconnect().await.expect("closes");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_device_that_echoes_nothing_is_believed_after_a_pause() {
     let (router, _) = connected("generic", "\n", Manner { echo: false, editor: false, ..Manner::default() }).await;
     assert_eq!(router.execute("say hello").await.expect("answered"), "you said hello");

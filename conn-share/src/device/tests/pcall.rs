@@ -56,6 +56,16 @@ async fn many_devices_in_one_call() {
     assert_eq!(results[5].as_ref().expect("answers"), "y by r1 via b");
 }
 
+#[tokio::test]
+async fn calls_that_never_wait_let_others_run() {
+    for limit in [1, usize::MAX] {
+        let other = tokio::spawn(async {});
+        let results = pcall(0..1000, |_| async { Ok::<_, Infallible>(other.is_finished()) }).limit(limit).await;
+        let before = results.iter().filter(|result| **result == Ok(false)).count();
+        assert!(other.is_finished() && (1..1000).contains(&before), "{before}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn no_more_than_the_limit_at_a_time() {
     for (limit, most) in [(1, 1), (3, 3), (100, 10), (0, 1)] {
