@@ -2,6 +2,7 @@
 
 mod gate;
 mod link;
+mod log;
 mod reply;
 mod session;
 #[cfg(feature = "ssh")]
@@ -20,6 +21,7 @@ use crate::{Error, ErrorKind, Result};
 
 pub(crate) use gate::{Gate, LoginGate, Turn};
 pub use link::SessionStatus;
+pub use log::SessionLog;
 pub use reply::Reply;
 pub use session::{ExecuteOptions, SessionOptions};
 #[cfg(feature = "ssh")]
