@@ -243,7 +243,7 @@ pub use connection::SshConnection;
 pub use connection::TelnetConnection;
 #[cfg(feature = "_talking")]
 pub use connection::{
-    BoxedSection, Connection, ConnectionClass, Credential, ExecuteOptions, OnLine, Reply, SessionOptions,
+    BoxedSection, Connection, ConnectionClass, Credential, ExecuteOptions, OnLine, Reply, SessionLog, SessionOptions,
     SessionStatus, Target,
 };
 #[cfg(feature = "_talking")]

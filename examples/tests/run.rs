@@ -235,6 +235,12 @@ async fn run_takes_devices_from_a_testbed() {
 
     let output = routers.run(Some("pw"), &["--device", "R1", "--via", "console", "show version"]);
     assert!(output.status.success(), "{}{}", text(&output.stdout), text(&output.stderr));
+    let log = routers.testbed.with_extension("log");
+    let output = routers.run(Some("pw"), &["--device", "R1", "--log", &log.to_string_lossy(), "show version"]);
+    let logged = std::fs::read_to_string(&log).expect("a log");
+    std::fs::remove_file(&log).expect("it is there");
+    assert!(output.status.success() && logged.contains("[R1 via mgmt 1] > show version\\n"), "{logged}");
+
     let output = routers.run(Some("pw"), &["show version"]);
     assert!(text(&output.stderr).contains("say which device"), "{}", text(&output.stderr));
 }

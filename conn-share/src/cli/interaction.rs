@@ -29,6 +29,10 @@ impl Interaction {
         line.trim_end().ends_with(self.expect.trim_end())
     }
 
+    pub(crate) fn reply(&self) -> &str {
+        self.reply.expose()
+    }
+
     pub(crate) fn bytes(&self, line_end: &str) -> Vec<u8> {
         let mut bytes = self.reply.expose().as_bytes().to_vec();
         if self.enter {

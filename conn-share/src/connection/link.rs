@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use super::OnLine;
 use super::gate::LoginGate;
+use super::log::Logging;
 use super::session::{ExecuteOptions, Login, Session, SessionOptions};
 use crate::cli::Platform;
 use crate::deadline::Deadline;
@@ -38,6 +39,7 @@ pub struct Link {
     login: Login,
     name: String,
     gate: Option<LoginGate>,
+    logging: Option<Logging>,
     connect_timeout: Duration,
     command_timeout: Duration,
     session: Option<Session>,
@@ -136,12 +138,16 @@ impl Link {
             console: options.raw,
             max_output: options.max_output.unwrap_or(MAX_OUTPUT),
         };
+        let secrets = [&target.credential.password, &target.credential.passphrase, &target.enable];
+        let logging = options.log.or_else(|| target.log.clone());
+        let logging = logging.map(|log| Logging::new(log, &target.name, secrets.into_iter().flatten()));
         let disconnect_timeout = options.disconnect_timeout.unwrap_or(DISCONNECT_TIMEOUT);
         Ok(Self {
             opener,
             login,
             name: target.name.clone(),
             gate: target.gate.clone(),
+            logging,
             connect_timeout: target.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
             command_timeout: target.command_timeout.unwrap_or(COMMAND_TIMEOUT),
             session: None,
@@ -173,6 +179,7 @@ impl Link {
 
     pub(crate) async fn execute(&mut self, command: &str, options: &ExecuteOptions) -> Result<Reply> {
         let deadline = self.deadline(options.timeout);
+        self.hide(options);
         let name = self.name.clone();
         let result = match self.ready(deadline).await {
             Ok(session) => session.execute(command, options, deadline).await,
@@ -188,6 +195,7 @@ impl Link {
         on_line: OnLine<'_>,
     ) -> Result<Reply> {
         let deadline = self.deadline(options.timeout);
+        self.hide(options);
         let name = self.name.clone();
         let result = match self.ready(deadline).await {
             Ok(session) => session.execute_lines(command, options, on_line, deadline).await,
@@ -298,6 +306,10 @@ impl Link {
                 .map_err(|error| error.with_phase("connecting"))?,
             () = was_cut => return Err(closed().with_phase("connecting")),
         };
+        let transport = match &self.logging {
+            Some(logging) => logging.listen(transport),
+            None => transport,
+        };
         // From here on `disconnect` can cut us off, also while we log in.
         let line = transport.line();
         *self.life.line() = Some(line.clone());
@@ -315,6 +327,13 @@ impl Link {
                 line.cut();
                 Err(error)
             }
+        }
+    }
+
+    /// What answers a question may be a secret.
+    fn hide(&self, options: &ExecuteOptions) {
+        if let Some(logging) = &self.logging {
+            logging.hide(&options.interactions);
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod gate;
 mod link;
+mod log;
 mod pointers;
 mod reply;
 mod session;
@@ -22,6 +23,7 @@ use crate::{Error, ErrorKind, Result};
 pub(crate) use gate::{Gate, LoginGate, Turn};
 pub(crate) use link::DISCONNECT_TIMEOUT;
 pub use link::SessionStatus;
+pub use log::SessionLog;
 pub use reply::Reply;
 pub use session::{ExecuteOptions, SessionOptions};
 #[cfg(feature = "ssh")]

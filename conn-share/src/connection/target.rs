@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::gate::LoginGate;
-use crate::{HostKeys, Secret};
+use crate::{HostKeys, Secret, SessionLog};
 
 /// Who logs in.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +47,8 @@ pub struct Target {
     pub command_timeout: Option<Duration>,
     /// Further arguments for the class, by name, as a testbed file gives them.
     pub arguments: BTreeMap<String, String>,
+    /// Where sessions are logged; nowhere when not set.
+    pub log: Option<SessionLog>,
     /// The device's gate for logging in again; see [`LoginGate`].
     pub(crate) gate: Option<LoginGate>,
 }
@@ -125,6 +127,13 @@ impl Target {
     #[must_use]
     pub fn command_timeout(mut self, limit: Duration) -> Self {
         self.command_timeout = Some(limit);
+        self
+    }
+
+    /// Sets [`Target::log`].
+    #[must_use]
+    pub fn log(mut self, log: SessionLog) -> Self {
+        self.log = Some(log);
         self
     }
 

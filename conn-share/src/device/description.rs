@@ -91,6 +91,7 @@ impl Description {
         target.connect_timeout = options.connect_timeout;
         target.command_timeout = options.command_timeout;
         target.host_keys = options.host_keys.clone().unwrap_or_default();
+        target.log = options.log.clone();
         target.arguments = options.arguments.clone();
         self.hurry(&mut target.arguments);
         target.gate = Some(LoginGate::new(self.limits.clone()));

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::HostKeys;
+use crate::{HostKeys, SessionLog};
 
 /// What [`Device::connect`](crate::Device::connect) is asked for, and what a path or a device presets.
 ///
@@ -29,6 +29,7 @@ pub struct ConnectOptions {
     pub(super) command_timeout: Option<Duration>,
     pub(super) credential: Option<String>,
     pub(super) host_keys: Option<HostKeys>,
+    pub(super) log: Option<SessionLog>,
     pub(super) arguments: BTreeMap<String, String>,
 }
 
@@ -103,6 +104,13 @@ impl ConnectOptions {
         self
     }
 
+    /// Logs what is said in the sessions, without the secrets. Default: no log.
+    #[must_use]
+    pub fn log(mut self, log: SessionLog) -> Self {
+        self.log = Some(log);
+        self
+    }
+
     /// A further argument for the connection class. Arguments of several layers are merged by name.
     #[must_use]
     pub fn argument(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
@@ -126,6 +134,7 @@ impl ConnectOptions {
             command_timeout: self.command_timeout.or(below.command_timeout),
             credential: self.credential.or_else(|| below.credential.clone()),
             host_keys: self.host_keys.or_else(|| below.host_keys.clone()),
+            log: self.log.or_else(|| below.log.clone()),
             arguments: self.arguments,
         }
     }

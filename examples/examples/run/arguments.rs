@@ -6,8 +6,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use conn_share::{Classes, ConnectOptions, Device, Error, ErrorKind, Secret, Testbed};
-use conn_share_examples::{Address, Lab, Options, Outcome, secret};
+use conn_share::{Classes, ConnectOptions, Device, Error, ErrorKind, Secret, SessionLog, Testbed};
+use conn_share_examples::{Address, Lab, Options, Outcome, secret, whole_error};
 use lexopt::prelude::*;
 
 /// What to do, and where.
@@ -18,6 +18,8 @@ pub(crate) struct Arguments {
     via: Option<String>,
     pool: Option<usize>,
     timeout: Option<Duration>,
+    /// What is sent and received.
+    pub(crate) log: Option<SessionLog>,
     /// How many devices are worked on at the same time.
     pub(crate) at_once: usize,
     /// A file with configuration to apply before the commands.
@@ -50,6 +52,7 @@ How:
   --via PATH                    the path to take, as the testbed names it
   --configure FILE              apply this configuration first, one command a line; stops at the first refused line
   --pool N                      N sessions on each device, so that N commands run side by side
+  --log FILE                    log what is sent and received, without the secrets
   --timeout SECONDS             the limit for one command
   --at-once N                   work on N devices at a time (default 50)
 
@@ -67,6 +70,7 @@ asked for.
             via: None,
             pool: None,
             timeout: None,
+            log: None,
             at_once: 50,
             configure: None,
             commands: Vec::new(),
@@ -85,6 +89,7 @@ asked for.
                 Long("known-hosts") => read.single.known_hosts = Some(parser.value()?.into()),
                 Long("via") => read.via = Some(parser.value()?.string()?),
                 Long("configure") => read.configure = Some(parser.value()?.into()),
+                Long("log") => read.log = Some(SessionLog::file(PathBuf::from(parser.value()?)).map_err(whole)?),
                 Long("pool") => read.pool = Some(at_least_one(parser.value()?.parse()?)?),
                 Long("timeout") => read.timeout = Some(parser.value()?.parse_with(seconds)?),
                 Long("at-once") => read.at_once = at_least_one(parser.value()?.parse()?)?,
@@ -120,6 +125,9 @@ asked for.
         };
         if let Some(size) = self.pool {
             options = options.pool_size(size);
+        }
+        if let Some(log) = &self.log {
+            options = options.log(log.clone());
         }
         match self.timeout {
             Some(limit) => options.command_timeout(limit),
@@ -182,6 +190,10 @@ fn variables() -> impl Fn(&str) -> Option<String> {
         let answer = asked.entry(name.to_owned()).or_insert_with(|| secret(name, name).ok().flatten());
         answer.as_ref().map(|secret| secret.expose().to_owned())
     }
+}
+
+fn whole(error: Error) -> String {
+    whole_error(&error)
 }
 
 fn at_least_one(number: usize) -> Result<usize, &'static str> {

@@ -46,6 +46,9 @@ async fn run(arguments: &Arguments) -> Outcome<bool> {
     let config = config.map_err(|error| format!("the file given to --configure cannot be read: {error}"))?;
     let lab = arguments.lab().await?;
     let reports = work::on_all(lab.devices(), arguments, config.as_deref()).await;
+    if let Some(log) = &arguments.log {
+        log.flush().await.map_err(|error| format!("the log is not complete: {error}"))?;
+    }
     let mut well = true;
     for report in &reports {
         well &= report.is_well();

@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use crate::cli::{Interaction, Platform};
-use crate::{Error, ErrorKind, Result, Target};
+use crate::{Error, ErrorKind, Result, SessionLog, Target};
 
 /// What can be set on a session beyond its [`Target`].
 ///
-/// The same by name among [`Target::arguments`]: `max_output`, `line_end` (`cr`, `lf`, `crlf`), `disconnect_timeout` (seconds), and
-/// for Telnet `raw` (`true` for a console line over bare TCP).
+/// The same by name among [`Target::arguments`]: `max_output`, `line_end` (`cr`, `lf`, `crlf`), `disconnect_timeout` (seconds),
+/// `session_log` (a file), and for Telnet `raw` (`true` for a console line over bare TCP).
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct SessionOptions {
@@ -17,6 +17,7 @@ pub struct SessionOptions {
     pub(crate) line_end: Option<String>,
     pub(crate) disconnect_timeout: Option<Duration>,
     pub(crate) raw: bool,
+    pub(crate) log: Option<SessionLog>,
 }
 
 impl SessionOptions {
@@ -62,6 +63,13 @@ impl SessionOptions {
         self
     }
 
+    /// Logs what is sent and received, without the secrets; it goes before [`Target::log`]. Default: no log.
+    #[must_use]
+    pub fn log(mut self, log: SessionLog) -> Self {
+        self.log = Some(log);
+        self
+    }
+
     /// Fills what is not set from the target's arguments.
     pub(crate) fn with_arguments(mut self, target: &Target) -> Result<Self> {
         let wrong =
@@ -86,6 +94,9 @@ impl SessionOptions {
                     self.disconnect_timeout.get_or_insert(seconds.ok_or_else(|| wrong(name, "a number of seconds"))?);
                 }
                 "raw" => self.raw |= value.parse::<bool>().map_err(|_| wrong(name, "`true` or `false`"))?,
+                "session_log" if self.log.is_none() && target.log.is_none() => {
+                    self.log = Some(SessionLog::file(value)?)
+                }
                 // Others belong to the transports, which know them by name.
                 _ => {}
             }

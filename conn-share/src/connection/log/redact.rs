@@ -1,0 +1,262 @@
+//! Secrets taken out of a stream of bytes, in whatever pieces they come.
+
+use std::collections::VecDeque;
+
+use zeroize::Zeroizing;
+
+/// What stands in a secret's place.
+pub(super) const MASK: &str = "***";
+
+/// Shorter secrets are not looked for everywhere: they would take half of all words with them.
+const LONG: usize = 6;
+
+/// For so many lines after it was typed a short secret is looked for: its echo, behind a line that was under way.
+const LINES: usize = 2;
+
+/// Longer stretches of control characters inside a secret are no way of drawing it.
+const GAP: usize = 64;
+
+/// Secrets that came up on the way are forgotten when there are more: a configuration seldom sets as many at once.
+const KNOWN: usize = 256;
+
+/// The secrets of a session.
+#[derive(Default)]
+pub(super) struct Secrets {
+    known: VecDeque<Known>,
+}
+
+struct Known {
+    text: Zeroizing<Vec<u8>>,
+    /// For so many lines it is looked for, however short.
+    lines: usize,
+}
+
+impl Secrets {
+    pub(super) fn know(&mut self, text: &str) {
+        if text.is_empty() || self.known.iter().any(|known| *known.text == text.as_bytes()) {
+            return;
+        }
+        if self.known.len() == KNOWN {
+            self.known.pop_front();
+        }
+        self.known.push_back(Known { text: Zeroizing::new(text.as_bytes().to_vec()), lines: 0 });
+    }
+
+    /// `line` goes out. Without its secrets, which are looked for from now on.
+    pub(super) fn typed(&mut self, line: &str) -> String {
+        // Behind the line end may stand the keys of a proof.
+        let (text, end) = line.split_at(line.find(['\r', '\n']).unwrap_or(line.len()));
+        let mut masked = text.to_owned();
+        let announced = crate::secret::masked(text);
+        if let Some(start) = announced.strip_suffix('…').filter(|_| announced != text) {
+            let value = text.get(start.len()..).unwrap_or_default().trim();
+            self.know(value);
+            // Behind the number of an encryption type stands the secret itself, and further words may follow it.
+            let word = value.split_whitespace().find(|word| word.len() >= LONG);
+            word.into_iter().for_each(|word| self.know(word));
+            masked = format!("{start}{MASK}");
+            self.expect(value.as_bytes());
+        }
+        if self.expect(text.as_bytes()) {
+            masked = MASK.to_owned();
+        }
+        for known in self.known.iter().filter(|known| known.text.len() >= LONG) {
+            if let Ok(text) = std::str::from_utf8(&known.text) {
+                masked = masked.replace(text, MASK);
+            }
+        }
+        masked + end
+    }
+
+    /// Looks out for the echo of `text`, if that is a secret.
+    fn expect(&mut self, text: &[u8]) -> bool {
+        let found = self.known.iter_mut().find(|known| known.text.as_slice() == text);
+        found.is_some_and(|known| {
+            known.lines = LINES;
+            true
+        })
+    }
+
+    fn line_ended(&mut self) {
+        self.known.iter_mut().for_each(|known| known.lines = known.lines.saturating_sub(1));
+    }
+}
+
+/// Takes secrets out of what is received. What may be the start of one is held back until more is known.
+#[derive(Default)]
+pub(super) struct Redactor {
+    held: Vec<u8>,
+    candidates: Vec<Candidate>,
+    escape: Escape,
+}
+
+/// A secret that may be under way.
+struct Candidate {
+    text: Zeroizing<Vec<u8>>,
+    /// Where in the held bytes it starts.
+    start: usize,
+    matched: usize,
+    gap: usize,
+}
+
+/// Line editors draw over what they echo: inside a secret, what draws is passed over.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Escape {
+    #[default]
+    Text,
+    Start,
+    Control,
+}
+
+impl Redactor {
+    /// What is held back.
+    pub(super) fn held(&self) -> &[u8] {
+        &self.held
+    }
+
+    /// Reads `bytes`, and appends to `out` what is certain.
+    pub(super) fn feed(&mut self, bytes: &[u8], secrets: &mut Secrets, out: &mut Vec<u8>) {
+        for &byte in bytes {
+            self.step(byte, secrets, out);
+        }
+        let certain = self.candidates.iter().map(|candidate| candidate.start).min().unwrap_or(self.held.len());
+        out.extend(self.held.drain(..certain));
+        self.candidates.iter_mut().for_each(|candidate| candidate.start -= certain);
+    }
+
+    /// No more follows: what was held back may be half a secret.
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
+        if !self.held.is_empty() {
+            out.extend_from_slice(MASK.as_bytes());
+        }
+        self.held.clear();
+        self.candidates.clear();
+    }
+
+    fn step(&mut self, byte: u8, secrets: &mut Secrets, out: &mut Vec<u8>) {
+        let draws = self.escape != Escape::Text || byte < 0x20 || byte == 0x7f;
+        self.escape = match (self.escape, byte) {
+            (_, 0x1b) => Escape::Start,
+            (Escape::Start, b'[') => Escape::Control,
+            (Escape::Control, 0x20..=0x3f) => Escape::Control,
+            _ => Escape::Text,
+        };
+        let at = self.held.len();
+        self.held.push(byte);
+        let mut found = None;
+        self.candidates.retain_mut(|candidate| {
+            if candidate.text.get(candidate.matched) == Some(&byte) {
+                candidate.matched += 1;
+                candidate.gap = 0;
+                if candidate.matched == candidate.text.len() {
+                    found.get_or_insert(candidate.start);
+                }
+                true
+            } else {
+                candidate.gap += 1;
+                draws && candidate.gap <= GAP
+            }
+        });
+        if !draws {
+            let sought = secrets.known.iter().filter(|known| known.text.len() >= LONG || known.lines > 0);
+            for known in sought.filter(|known| known.text.first() == Some(&byte)) {
+                if known.text.len() == 1 {
+                    found.get_or_insert(at);
+                } else {
+                    self.candidates.push(Candidate { text: known.text.clone(), start: at, matched: 1, gap: 0 });
+                }
+            }
+        }
+        if let Some(start) = found {
+            out.extend(self.held.drain(..start));
+            out.extend_from_slice(MASK.as_bytes());
+            self.held.clear();
+            self.candidates.clear();
+        }
+        if byte == b'\n' {
+            secrets.line_ended();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secrets() -> Secrets {
+        let mut secrets = Secrets::default();
+        secrets.know("hunter22");
+        secrets.know("hunger");
+        secrets.know("pw");
+        secrets
+    }
+
+    /// `heard` after `typed`, cut at every position.
+    fn check(typed: &str, heard: &[u8], expected: &str) {
+        for cut in 0..=heard.len() {
+            let (mut secrets, mut redactor, mut out) = (secrets(), Redactor::default(), Vec::new());
+            secrets.typed(typed);
+            for piece in [&heard[..cut], &heard[cut..]] {
+                redactor.feed(piece, &mut secrets, &mut out);
+            }
+            redactor.finish(&mut out);
+            assert_eq!(String::from_utf8_lossy(&out), expected, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn secrets_are_masked_wherever_they_are_cut() {
+        check("", b"before hunter22 after", "before *** after");
+        check("", b"hunhunter22hunger", "hun******");
+        check("", b"hunger hunter2 hunter22", "*** hunter2 ***");
+        check("", b"a hunt", "a ***");
+        check("", "é hunter22 \u{1F512}".as_bytes(), "é *** \u{1F512}");
+    }
+
+    #[test]
+    fn drawing_does_not_hide_them() {
+        check("", b"secret hun\r\nter22 x", "secret *** x");
+        check("", b"hu\x1b[Knte\x08r22", "***");
+        check("", b"hun\r\n\r\nx", "hun\r\n\r\nx");
+    }
+
+    #[test]
+    fn short_ones_are_looked_for_where_they_were_typed() {
+        check("", b"pwd power pw\r\n", "pwd power pw\r\n");
+        check("pw\r\n", b"pw\r\nok\r\npw\r\n", "***\r\nok\r\npw\r\n");
+        check("pw\r\n", b"%LOG\r\nPassword: pw\r\npw\r\n", "%LOG\r\nPassword: ***\r\npw\r\n");
+    }
+
+    #[test]
+    fn lines_that_set_secrets_lose_them_and_so_do_their_echoes() {
+        let mut secrets = secrets();
+        assert_eq!(secrets.typed("username admin secret 9 $9$abcdef\r"), "username admin secret ***\r");
+        assert_eq!(secrets.typed("hunter22\n"), "***\n");
+        assert_eq!(secrets.typed("pw\n"), "***\n");
+        assert_eq!(secrets.typed("say pw hunter22"), "say pw ***");
+        assert_eq!(secrets.typed("enable secret x\n7\x08"), "enable secret ***\n7\x08");
+        assert_eq!(secrets.typed("show version\n7\x08"), "show version\n7\x08");
+        check(
+            "snmp-server community abc ro\n",
+            b"r1# snmp-server community abc ro\r\n",
+            "r1# snmp-server community ***\r\n",
+        );
+        check(
+            "enable secret 9 $9$abcdef\n",
+            b"x\r\ny\r\nz\r\nenable secret 9 $9$abcdef",
+            "x\r\ny\r\nz\r\nenable secret ***",
+        );
+        check(
+            "enable secret 9 $9$abcdef\n",
+            b"x\r\ny\r\nz\r\nenable secret 8 $9$abcdef",
+            "x\r\ny\r\nz\r\nenable secret 8 ***",
+        );
+    }
+
+    #[test]
+    fn what_is_known_is_bounded() {
+        let mut secrets = secrets();
+        (0..10 * KNOWN).for_each(|number| secrets.know(&format!("secret-{number}")));
+        assert_eq!(secrets.known.len(), KNOWN);
+    }
+}
