@@ -265,7 +265,7 @@ pub use pool::{
 #[cfg(feature = "_talking")]
 pub use secret::Secret;
 #[cfg(feature = "_talking")]
-pub use transport::HostKeys;
+pub use transport::{HostKeys, SshAgent};
 
 /// What the fuzz targets drive. Not part of the public API.
 #[cfg(all(any(test, fuzzing), feature = "telnet"))]

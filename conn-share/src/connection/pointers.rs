@@ -3,7 +3,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 
-use super::{BoxedSection, Connection};
+use super::{BoxedSection, Connection, OnLine};
 use crate::{Reply, Result};
 
 /// What `#[async_trait]` makes of an async method.
@@ -58,6 +58,16 @@ macro_rules! forward {
                 Self: 'b,
             {
                 (**self).execute(command)
+            }
+
+            fn execute_lines<'a, 't, 'l, 'b>(&'a self, command: &'t str, on_line: OnLine<'l>) -> Calling<'b, Reply>
+            where
+                'a: 'b,
+                't: 'b,
+                'l: 'b,
+                Self: 'b,
+            {
+                (**self).execute_lines(command, on_line)
             }
 
             fn configure<'a, 't, 'b>(&'a self, config: &'t str) -> Calling<'b, Reply>

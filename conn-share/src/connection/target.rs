@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::gate::LoginGate;
-use crate::{HostKeys, Secret, SessionLog};
+use crate::{HostKeys, Secret, SessionLog, SshAgent};
 
 /// Who logs in.
 #[derive(Clone, Debug, Default)]
@@ -17,8 +17,14 @@ pub struct Credential {
     pub password: Option<Secret>,
     /// A private key file for SSH.
     pub key: Option<PathBuf>,
-    /// The key file's passphrase.
+    /// Further private key files, tried in turn after `key`.
+    pub further_keys: Vec<PathBuf>,
+    /// The passphrase of the key files that have one.
     pub passphrase: Option<Secret>,
+    /// An OpenSSH user certificate for one of the keys. One that lies beside a key file, as `KEY-cert.pub`, is found without it.
+    pub certificate: Option<PathBuf>,
+    /// The agent that signs for SSH with further keys.
+    pub agent: Option<SshAgent>,
 }
 
 /// Everything a [`ConnectionClass`](crate::ConnectionClass) needs to make a connection: address, credentials, platform, limits.
@@ -37,6 +43,10 @@ pub struct Target {
     pub credential: Credential,
     /// Which SSH host keys are trusted; strict when not set. Means nothing to Telnet.
     pub host_keys: HostKeys,
+    /// The SSH server to go through; see [`Target::jump`].
+    pub jump: Option<Box<Target>>,
+    /// The SSH configuration to consult; empty for the user's and the machine's. See [`Target::ssh_config`].
+    pub ssh_config: Option<PathBuf>,
     /// The secret for `enable`.
     pub enable: Option<Secret>,
     /// The platform's name (`frr`, `cisco_ios`, …); `generic` when not set.
@@ -88,10 +98,70 @@ impl Target {
         self
     }
 
-    /// Sets the private key file.
+    /// Sets the private key file for SSH: OpenSSH's format, PEM, PKCS#8 or PuTTY's. See [`Target::passphrase`] for one that is encrypted.
+    ///
+    /// A certificate beside it, `PATH-cert.pub`, is offered first. With an [agent](Target::agent), the public half of a key that the
+    /// agent has (`PATH.pub`) will do.
+    ///
+    /// ```
+    /// use conn_share::Target;
+    ///
+    /// let router = Target::new("192.0.2.1").username("admin").key("id_ed25519").passphrase("open sesame");
+    /// ```
     #[must_use]
     pub fn key(mut self, path: impl Into<PathBuf>) -> Self {
         self.credential.key = Some(path.into());
+        self.credential.further_keys.clear();
+        self
+    }
+
+    /// Sets several private key files, to be tried in turn; see [`Target::key`].
+    ///
+    /// Each key that a device does not know counts as a failed attempt there; OpenSSH's server gives up after six.
+    ///
+    /// ```
+    /// use conn_share::Target;
+    ///
+    /// let router = Target::new("192.0.2.1").username("admin").keys(["id_ed25519", "id_rsa"]);
+    /// ```
+    #[must_use]
+    pub fn keys<P: Into<PathBuf>>(mut self, paths: impl IntoIterator<Item = P>) -> Self {
+        let mut paths = paths.into_iter().map(Into::into);
+        self.credential.key = paths.next();
+        self.credential.further_keys = paths.collect();
+        self
+    }
+
+    /// Sets the passphrase of the key files; those that are not encrypted do without.
+    #[must_use]
+    pub fn passphrase(mut self, passphrase: impl Into<Secret>) -> Self {
+        self.credential.passphrase = Some(passphrase.into());
+        self
+    }
+
+    /// Sets the file of an OpenSSH user certificate, for one of the key files or for a key in the agent.
+    ///
+    /// ```
+    /// use conn_share::Target;
+    ///
+    /// let host = Target::new("192.0.2.1").username("admin").key("id_ed25519").certificate("signed/id-cert.pub");
+    /// ```
+    #[must_use]
+    pub fn certificate(mut self, path: impl Into<PathBuf>) -> Self {
+        self.credential.certificate = Some(path.into());
+        self
+    }
+
+    /// Has an agent sign for SSH with the keys it keeps; see [`SshAgent`].
+    ///
+    /// ```
+    /// use conn_share::{SshAgent, Target};
+    ///
+    /// let router = Target::new("192.0.2.1").username("admin").agent(SshAgent::from_env());
+    /// ```
+    #[must_use]
+    pub fn agent(mut self, agent: SshAgent) -> Self {
+        self.credential.agent = Some(agent);
         self
     }
 
@@ -100,6 +170,74 @@ impl Target {
     pub fn host_keys(mut self, trust: HostKeys) -> Self {
         self.host_keys = trust;
         self
+    }
+
+    /// Goes through an SSH server that can reach this one, as OpenSSH's `ProxyJump` does. It may itself have one to go through.
+    ///
+    /// Each host on the way has its own credentials and its own check of the host key, and sees only that its neighbours talk:
+    /// what is said to the device is enciphered from here to there. The deadline for connecting is one for the whole way; an error
+    /// names the host it came from. Closing the connection, or dropping it, closes every hop.
+    ///
+    /// ```
+    /// use conn_share::{SshAgent, Target};
+    ///
+    /// let bastion = Target::new("bastion.example").username("me").agent(SshAgent::from_env());
+    /// let inner = Target::new("10.0.0.1").username("ops").key("id_ops").jump(bastion);
+    /// let router = Target::new("192.0.2.1").username("admin").password("secret").jump(inner);
+    /// ```
+    #[must_use]
+    pub fn jump(mut self, host: Target) -> Self {
+        self.jump = Some(Box::new(host));
+        self
+    }
+
+    /// Consults an OpenSSH client configuration, as `ssh -F` does: for what is not set here, what it says about [`Target::host`] counts.
+    ///
+    /// Known are `Host`, `Match` (`all`, `host`, `originalhost`, `user`, `localuser`), `Include`, `HostName`, `Port`, `User`, `IdentityFile`,
+    /// `CertificateFile`, `IdentitiesOnly`, `IdentityAgent`, `ProxyJump`, `UserKnownHostsFile`, `GlobalKnownHostsFile`, `HostKeyAlias`,
+    /// `StrictHostKeyChecking` (where `no` is taken for `accept-new`), `KexAlgorithms`, `Ciphers`, `MACs`, `HostKeyAlgorithms`
+    /// and `PubkeyAcceptedAlgorithms`. A `ProxyCommand` is an error; other keywords are passed over. As with `ssh`, the user's usual keys and
+    /// the agent of the environment are tried where the file says nothing else.
+    ///
+    /// ```
+    /// use conn_share::Target;
+    ///
+    /// let router = Target::new("r1").ssh_config("lab/ssh_config").password("secret");
+    /// ```
+    #[must_use]
+    pub fn ssh_config(mut self, path: impl Into<PathBuf>) -> Self {
+        self.ssh_config = Some(path.into());
+        self
+    }
+
+    /// The host that `ssh HOST` would connect to: by what `~/.ssh/config` and `/etc/ssh/ssh_config` say of it, where they exist.
+    ///
+    /// See [`Target::ssh_config`] for what is read of them. What is set afterwards goes before the files.
+    ///
+    /// ```
+    /// use conn_share::Target;
+    ///
+    /// let router = Target::from_ssh_config("r1").platform("frr");
+    /// ```
+    pub fn from_ssh_config(host: impl Into<String>) -> Self {
+        Self::new(host).ssh_config(PathBuf::new())
+    }
+
+    /// Offers the algorithms of old devices, too: key exchange with SHA-1 and in groups of 1024 bits, ciphers in CBC mode, HMAC-SHA1, and
+    /// `ssh-rsa` signatures.
+    ///
+    /// All of them are weak: whoever can listen in may in time read what was said, and with enough effort take the device's place. They are
+    /// offered behind the others, so a device that has better does not get them. For this one target; the same as the argument
+    /// `ssh_algorithms` = `legacy`.
+    ///
+    /// ```
+    /// use conn_share::Target;
+    ///
+    /// let old_switch = Target::new("192.0.2.9").username("admin").password("secret").legacy_algorithms();
+    /// ```
+    #[must_use]
+    pub fn legacy_algorithms(self) -> Self {
+        self.argument("ssh_algorithms", "legacy")
     }
 
     /// Sets the secret for `enable`.

@@ -7,6 +7,7 @@ mod leash;
 mod socket;
 #[cfg(feature = "ssh")]
 pub(crate) mod ssh;
+mod ssh_agent;
 mod tcp;
 #[cfg(feature = "telnet")]
 pub(crate) mod telnet;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use host_keys::HostKeys;
+pub use ssh_agent::SshAgent;
 
 /// The terminal that we claim to be: as wide as the widest that common devices take, so that echoes and tables are
 /// not wrapped, and so high that pagers which go by the height have little to stop for. Not without end (0), which

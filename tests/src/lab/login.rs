@@ -17,7 +17,7 @@ pub enum Login {
 }
 
 /// The password of every account, and what `crypt` makes of it.
-pub(super) const PASSWORD: &str = "conn-share words";
+pub(crate) const PASSWORD: &str = "conn-share words";
 const PASSWORD_HASH: &str =
     "$6$connshare$PJzog0ggfmdqoCSvXEfCX0y1ICui0fs0Z8wkPwuQGtWN79DI7nk9vhA2uLVXiUn/hHOnNN897jCJe4CQ1I8Mj1";
 
@@ -42,7 +42,7 @@ impl Login {
 
 /// Writes accounts, keys and login shell into `dir`, and gives the script that puts the accounts in place of the
 /// machine's, as far as the cage can see.
-pub(super) fn prepare(dir: &Path) -> Result<String, Failure> {
+pub(crate) fn prepare(dir: &Path) -> Result<String, Failure> {
     let shell = dir.join("r1-shell");
     fs::write(&shell, format!("#!/bin/sh\nexec vtysh --vty_socket {0}/r1 --config_dir {0}/r1\n", dir.display()))?;
     fs::set_permissions(&shell, fs::Permissions::from_mode(0o755))?;
@@ -102,7 +102,7 @@ fn make_key(file: &Path) -> Result<(), Failure> {
 
 /// The configuration of `sshd` on `port`. What is not named keeps its default: `MaxStartups` above all, which turns
 /// away some of twenty logins at once.
-pub(super) fn sshd_config(dir: &Path, port: u16) -> String {
+pub(crate) fn sshd_config(dir: &Path, port: u16) -> String {
     format!(
         "ListenAddress 127.0.0.1:{port}
 HostKey {0}/host_key

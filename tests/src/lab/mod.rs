@@ -1,7 +1,7 @@
 //! Two real routers, and the ways in.
 
 mod frr;
-mod login;
+pub(crate) mod login;
 mod record;
 
 use std::fs;
@@ -287,7 +287,11 @@ impl Drop for Held {
 
 /// Starts a server in the cage on a loopback port that is free, and waits until it listens. Its output goes to
 /// `NAME.out` in the cage's folder.
-fn start_on_free_port(cage: &Cage, name: &str, command: impl Fn(u16) -> String) -> Result<SocketAddr, Failure> {
+pub(crate) fn start_on_free_port(
+    cage: &Cage,
+    name: &str,
+    command: impl Fn(u16) -> String,
+) -> Result<SocketAddr, Failure> {
     let mut said = String::new();
     // Between the choice of a port and the server's bind somebody else may take it: then another port is tried.
     for _ in 0..5 {
@@ -308,7 +312,7 @@ fn start_on_free_port(cage: &Cage, name: &str, command: impl Fn(u16) -> String) 
 }
 
 /// Says at once which programs are missing, and how to get them.
-fn require(programs: &[&str]) -> Result<(), Failure> {
+pub(crate) fn require(programs: &[&str]) -> Result<(), Failure> {
     let found = |program: &&&str| {
         let done = Command::new("sh").args(["-c", "command -v \"$0\"", program]).output();
         done.is_ok_and(|done| done.status.success())

@@ -7,6 +7,7 @@ use russh::client::{ChannelOpenHandle, DisconnectReason, Handler, Msg, Session};
 use russh::keys::{PublicKey, PublicKeyOrCertificate};
 use russh::{Channel, ChannelId, ChannelOpenFailure, Disconnect};
 
+use super::algorithms;
 use super::known_hosts::HostRecord;
 use super::pipe::{End, Pipe, UNREAD_LIMIT};
 use crate::transport::printable;
@@ -97,14 +98,7 @@ pub(super) fn explain(error: &russh::Error) -> (ErrorKind, String) {
             (ErrorKind::Refused, "the device does not let this user open a session".to_owned())
         }
         E::ChannelOpenFailure(_) => (ErrorKind::Busy, "the device has no room for another session".to_owned()),
-        E::NoCommonAlgo { kind, theirs, .. } => {
-            let theirs = printable(&theirs.join(","));
-            let text = format!(
-                "no common {kind:?} algorithm; the device offers {theirs}. Old devices may need the argument \
-                 ssh_algorithms = legacy"
-            );
-            (ErrorKind::Protocol, text)
-        }
+        E::NoCommonAlgo { kind, ours, theirs } => (ErrorKind::Protocol, algorithms::no_common(kind, ours, theirs)),
         E::Version => (ErrorKind::Protocol, "what answers does not speak SSH 2".to_owned()),
         error => (ErrorKind::Protocol, format!("SSH failed: {}", printable(&error.to_string()))),
     }

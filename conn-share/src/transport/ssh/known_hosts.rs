@@ -246,7 +246,7 @@ fn matches(patterns: &HostPatterns, name: &str) -> bool {
 }
 
 /// `*` stands for any run of bytes, `?` for one. Steps back to the last `*` alone, so it is never exponential.
-fn wildcard(pattern: &[u8], name: &[u8]) -> bool {
+pub(super) fn wildcard(pattern: &[u8], name: &[u8]) -> bool {
     let (mut at, mut in_name) = (0, 0);
     let mut star: Option<(usize, usize)> = None;
     while let Some(byte) = name.get(in_name) {

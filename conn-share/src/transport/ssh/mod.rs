@@ -1,28 +1,33 @@
 //! SSH shells. The only place besides `sim` that names russh; none of its types leave this folder.
 
+mod agent;
 mod algorithms;
 mod events;
+mod identity;
 mod known_hosts;
 mod login;
 mod pipe;
+mod settings;
 mod shell;
+mod ssh_config;
 mod wire;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use russh::client::{self, Config, Handle, Msg};
-use russh::keys::PrivateKey;
-use russh::{Channel, ChannelMsg, Preferred};
+use russh::{Channel, ChannelMsg, ChannelOpenFailure, Preferred};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use self::events::{Events, Fault};
+use self::identity::KeyRing;
 use self::known_hosts::HostRecord;
 use self::pipe::{End, Pipe};
+use self::settings::Settings;
 use self::shell::{Lifeline, Shell};
 use self::wire::Wire;
 use crate::deadline::Deadline;
-use crate::transport::{COLUMNS, ROWS, Transport, tcp};
+use crate::transport::{COLUMNS, ROWS, Transport, printable, tcp};
 use crate::{Error, ErrorKind, Result, Target};
 
 const DEFAULT_PORT: u16 = 22;
@@ -41,60 +46,111 @@ pub(crate) const PEER_PATIENCE: Duration = KEEPALIVE_EVERY.saturating_mul(KEEPAL
 /// warnings of pagers nor sideways scrolling.
 const TERMINAL: &str = "vt100";
 
-/// Opens a shell with a terminal on the target.
+/// Opens a shell with a terminal on the target, through its jump hosts where it has any.
 ///
-/// All phases take from `deadline`, and an error names the one it came in.
-///
-/// The target's argument `ssh_algorithms` = `legacy` adds the old algorithms that old devices need.
+/// All phases take from `deadline`, and an error names the one it came in, and the jump host where it was not the target's.
 ///
 /// # Errors
 ///
-/// `Config` for an unusable key, known hosts file or argument, `Unreachable`, `HostKey`, `Authentication` for a refused login,
-/// `Busy` or `Refused` when there is no shell to be had, `Disconnected` when the peer goes away on the way there,
+/// `Config` for an unusable key, known hosts file, SSH configuration or argument, `Unreachable`, `HostKey`, `Authentication` for a refused
+/// login, `Busy` or `Refused` when there is no shell to be had, `Disconnected` when the peer goes away on the way there,
 /// `Protocol` when it does not speak SSH, and `Timeout`.
 ///
 /// # Cancel safety
 ///
 /// The attempt is given up: the socket is closed and no task stays behind.
 pub(crate) async fn open(target: &Target, deadline: Deadline) -> Result<Box<dyn Transport>> {
-    let limit = deadline.remaining().unwrap_or_default();
-    let attempt = Attempt { target, deadline, limit };
-    attempt.run().await.map_err(|error| error.with_device(&target.name))
+    let attempt = Attempt::new(deadline);
+    attempt.run(target).await.map_err(|error| error.with_device(&target.name))
 }
 
-struct Attempt<'a> {
-    target: &'a Target,
+struct Attempt {
     deadline: Deadline,
     /// What was left of the deadline at the start, for the message.
     limit: Duration,
 }
 
-impl Attempt<'_> {
-    async fn run(&self) -> Result<Box<dyn Transport>> {
-        let port = self.target.port.unwrap_or(DEFAULT_PORT);
-        let key = self.phase("reading the key file", login::load_key(&self.target.credential)).await?;
-        let host = self.phase("reading known hosts", self.host_record(port)).await?;
-        let stream = self.phase("connecting", tcp::dial(&self.target.host, port, self.deadline)).await?;
-        Ok(Box::new(self.over(stream, key, host).await?))
+/// A host to log in to, with what its files say.
+struct Prepared<'a> {
+    settings: &'a Settings,
+    keys: KeyRing,
+    host: Arc<HostRecord>,
+}
+
+/// A host that took our login.
+struct Session {
+    life: Lifeline,
+    handle: Handle<Events>,
+}
+
+impl Attempt {
+    fn new(deadline: Deadline) -> Self {
+        Self { deadline, limit: deadline.remaining().unwrap_or_default() }
     }
 
-    /// The shell over an open byte stream.
-    async fn over<S>(&self, stream: S, key: Option<Arc<PrivateKey>>, host: Arc<HostRecord>) -> Result<Shell>
+    async fn run(&self, target: &Target) -> Result<Box<dyn Transport>> {
+        let settings = self.phase("reading the SSH configuration", Settings::of(target)).await?;
+        let session = self.session(&settings).await?;
+        Ok(Box::new(self.phase("opening the shell", session.shell()).await?))
+    }
+
+    /// Logs in to the last host, through those on the way.
+    async fn session(&self, settings: &Settings) -> Result<Session> {
+        let named = |hop: &Settings| format!("{}, at its jump host {}", settings.name, hop.name);
+        // What is wrong with our own files is said before anybody is bothered.
+        let mut way = Vec::new();
+        for hop in &settings.jumps {
+            way.push(self.prepare(hop).await.map_err(|error| error.with_device(named(hop)))?);
+        }
+        let last = self.prepare(settings).await?;
+        let mut tunnel = None;
+        let mut way = way.into_iter().peekable();
+        while let Some(hop) = way.next() {
+            let next = way.peek().map_or(settings, |next| next.settings);
+            let device = named(hop.settings);
+            let through = async {
+                let session = self.log_in(tunnel, hop).await?;
+                self.phase("connecting through a jump host", session.tunnel(&next.host, next.port)).await
+            };
+            tunnel = Some(through.await.map_err(|error| error.with_device(device))?);
+        }
+        self.log_in(tunnel, last).await
+    }
+
+    async fn prepare<'a>(&self, settings: &'a Settings) -> Result<Prepared<'a>> {
+        let keys = self.phase("reading the key file", identity::load(settings)).await?;
+        let host = self.phase("reading known hosts", host_record(settings)).await?;
+        Ok(Prepared { settings, keys, host })
+    }
+
+    async fn log_in(&self, tunnel: Option<Shell>, to: Prepared<'_>) -> Result<Session> {
+        match tunnel {
+            Some(tunnel) => self.over(tunnel, to).await,
+            None => {
+                let dialled = tcp::dial(&to.settings.host, to.settings.port, self.deadline);
+                let stream = self.phase("connecting", dialled).await?;
+                self.over(stream, to).await
+            }
+        }
+    }
+
+    /// The session over an open byte stream.
+    async fn over<S>(&self, stream: S, to: Prepared<'_>) -> Result<Session>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
+        let Prepared { settings, keys, host } = to;
         let pipe = Arc::new(Pipe::new());
         // From here on a task of russh's owns the stream; dropping this ends it.
         let life = Lifeline::new(Arc::clone(&pipe));
-        let mut handle = self.phase("exchanging keys", self.handshake(stream, &pipe, &host)).await?;
+        let offered = algorithms::offered(&settings.algorithms, &host)?;
+        let mut handle = self.phase("exchanging keys", handshake(stream, &pipe, &host, offered)).await?;
         if host.has_news() {
             self.phase("writing down the host key", write_down(host)).await?;
         }
-        let credential = &self.target.credential;
-        self.phase("logging in", login::log_in(&mut handle, &pipe, credential, key)).await?;
+        self.phase("logging in", login::log_in(&mut handle, &pipe, settings, keys)).await?;
         pipe.logged_in();
-        let channel = self.phase("opening the shell", open_shell(&handle, &pipe)).await?;
-        Ok(Shell::new(life, handle, channel.id()))
+        Ok(Session { life, handle })
     }
 
     async fn phase<T>(&self, name: &'static str, work: impl Future<Output = Result<T>>) -> Result<T> {
@@ -103,26 +159,26 @@ impl Attempt<'_> {
             Err(_) => Err(Error::timeout(name, self.limit)),
         }
     }
+}
 
-    async fn host_record(&self, port: u16) -> Result<Arc<HostRecord>> {
-        let (trust, host) = (self.target.host_keys.clone(), self.target.host.clone());
-        let record = tokio::task::spawn_blocking(move || HostRecord::read(&trust, &host, port)).await;
-        record.map_err(|_| interrupted())?.map(Arc::new)
-    }
+async fn host_record(settings: &Settings) -> Result<Arc<HostRecord>> {
+    let (name, port) = settings.key_name();
+    let (trust, name) = (settings.host_keys.clone(), name.to_owned());
+    let record = tokio::task::spawn_blocking(move || HostRecord::read(&trust, &name, port)).await;
+    record.map_err(|_| interrupted())?.map(Arc::new)
+}
 
-    async fn handshake<S>(&self, stream: S, pipe: &Arc<Pipe>, host: &Arc<HostRecord>) -> Result<Handle<Events>>
-    where
-        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    {
-        let wire = Wire::new(stream, Arc::clone(pipe));
-        let events = Events::new(Arc::clone(pipe), Arc::clone(host));
-        let config = config(algorithms::offered(self.target, host)?);
-        let connected = client::connect_stream(Arc::new(config), wire, events).await;
-        connected.map_err(|fault| match (fault, pipe.ended()) {
-            (Fault::Protocol(_), Some(end @ End::Lost { farewell: true, .. })) => end.into(),
-            (fault, _) => fault.into(),
-        })
-    }
+async fn handshake<S>(stream: S, pipe: &Arc<Pipe>, host: &Arc<HostRecord>, offered: Preferred) -> Result<Handle<Events>>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let wire = Wire::new(stream, Arc::clone(pipe));
+    let events = Events::new(Arc::clone(pipe), Arc::clone(host));
+    let connected = client::connect_stream(Arc::new(config(offered)), wire, events).await;
+    connected.map_err(|fault| match (fault, pipe.ended()) {
+        (Fault::Protocol(_), Some(end @ End::Lost { farewell: true, .. })) => end.into(),
+        (fault, _) => fault.into(),
+    })
 }
 
 fn config(preferred: Preferred) -> Config {
@@ -143,12 +199,45 @@ fn interrupted() -> Error {
     Error::new(ErrorKind::NotConnected, "the runtime is shutting down")
 }
 
+impl Session {
+    /// Its one channel as a shell.
+    async fn shell(self) -> Result<Shell> {
+        let channel = open_shell(&self.handle, self.life.pipe()).await?;
+        Ok(Shell::new(self.life, self.handle, channel.id()))
+    }
+
+    /// Its one channel as a connection to somebody whom that host can reach.
+    async fn tunnel(self, host: &str, port: u16) -> Result<Shell> {
+        let opened = self.handle.channel_open_direct_tcpip(host, port.into(), "127.0.0.1", 0).await;
+        let channel = opened.map_err(|error| no_tunnel(error, self.life.pipe(), host, port))?;
+        Ok(Shell::new(self.life, self.handle, channel.id()))
+    }
+}
+
+fn no_tunnel(error: russh::Error, pipe: &Pipe, host: &str, port: u16) -> Error {
+    let host = printable(host);
+    match error {
+        russh::Error::ChannelOpenFailure(ChannelOpenFailure::ConnectFailed) => {
+            Error::new(ErrorKind::Unreachable, format!("it cannot connect to {host}:{port}"))
+        }
+        russh::Error::ChannelOpenFailure(ChannelOpenFailure::AdministrativelyProhibited) => {
+            Error::new(ErrorKind::Refused, format!("it does not let this user connect to {host}:{port}"))
+        }
+        error => lost(error, pipe),
+    }
+}
+
+/// Why there is no channel.
+fn lost(error: russh::Error, pipe: &Pipe) -> Error {
+    match (&error, pipe.ended()) {
+        (russh::Error::ChannelOpenFailure(_), _) | (_, None) => Fault::from(error).into(),
+        (_, Some(end)) => end.into(),
+    }
+}
+
 /// Asks for a terminal and a shell in one go and waits for both answers.
 async fn open_shell(handle: &Handle<Events>, pipe: &Pipe) -> Result<Channel<Msg>> {
-    let lost = |error: russh::Error| match (&error, pipe.ended()) {
-        (russh::Error::ChannelOpenFailure(_), _) | (_, None) => Error::from(Fault::from(error)),
-        (_, Some(end)) => end.into(),
-    };
+    let lost = |error: russh::Error| lost(error, pipe);
     let mut channel = handle.channel_open_session().await.map_err(lost)?;
     channel.request_pty(true, TERMINAL, COLUMNS.into(), ROWS.into(), 0, 0, &[]).await.map_err(lost)?;
     channel.request_shell(true).await.map_err(lost)?;

@@ -1,4 +1,4 @@
-//! An open SSH shell as a byte stream.
+//! An open SSH channel as a byte stream: a shell, or a connection through a jump host.
 
 use std::io;
 use std::pin::{Pin, pin};
@@ -23,6 +23,10 @@ impl Lifeline {
     pub(super) fn new(pipe: Arc<Pipe>) -> Self {
         Self(pipe)
     }
+
+    pub(super) fn pipe(&self) -> &Pipe {
+        &self.0
+    }
 }
 
 impl Drop for Lifeline {
@@ -31,7 +35,7 @@ impl Drop for Lifeline {
     }
 }
 
-/// The shell.
+/// The channel, and with it the session that it is the only one of.
 pub(super) struct Shell {
     life: Lifeline,
     handle: Arc<Handle<Events>>,

@@ -3,15 +3,14 @@ mod life;
 mod login;
 mod server;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use self::server::{PASSWORD, USER};
-use super::known_hosts::HostRecord;
+use super::settings::Settings;
 use super::shell::Shell;
-use super::{Attempt, login as log_in};
+use super::{Attempt, Prepared, host_record, identity};
 use crate::deadline::Deadline;
 use crate::{HostKeys, Result, Target};
 
@@ -26,10 +25,12 @@ async fn open_over<S>(stream: S, target: &Target) -> Result<Shell>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let attempt = Attempt { target, deadline: Deadline::after(LIMIT), limit: LIMIT };
-    let key = log_in::load_key(&target.credential).await?;
-    let host = Arc::new(HostRecord::read(&target.host_keys, &target.host, 22)?);
-    attempt.over(stream, key, host).await
+    let attempt = Attempt::new(Deadline::after(LIMIT));
+    let settings = Settings::of(target).await?;
+    let keys = identity::load(&settings).await?;
+    let host = host_record(&settings).await?;
+    let session = attempt.over(stream, Prepared { settings: &settings, keys, host }).await?;
+    attempt.phase("opening the shell", session.shell()).await
 }
 
 /// Reads until `end` is there.

@@ -1,0 +1,290 @@
+//! What a connection does, settled: the target, its arguments, and the SSH configuration where one is asked for.
+
+use std::path::PathBuf;
+
+use super::DEFAULT_PORT;
+use super::ssh_config::{HostConfig, Source};
+use crate::{Error, ErrorKind, HostKeys, Result, Secret, SshAgent, Target};
+
+/// So many hosts may lie on the way. More are a ring in the configuration.
+const MOST_HOPS: usize = 8;
+
+/// The keys that OpenSSH tries where a configuration names none.
+const USUAL_KEYS: [&str; 3] = ["id_rsa", "id_ecdsa", "id_ed25519"];
+
+/// One host to log in to, and the way there.
+#[derive(Clone, Debug)]
+pub(super) struct Settings {
+    /// What people call it.
+    pub(super) name: String,
+    pub(super) host: String,
+    pub(super) port: u16,
+    pub(super) user: String,
+    pub(super) password: Option<Secret>,
+    pub(super) passphrase: Option<Secret>,
+    pub(super) keys: Vec<KeyFile>,
+    pub(super) certificates: Vec<PathBuf>,
+    pub(super) agent: Option<SshAgent>,
+    /// Of an agent's keys, only those that the key files name.
+    pub(super) identities_only: bool,
+    pub(super) host_keys: HostKeys,
+    /// The name that `known_hosts` files have for the host, when it is another.
+    pub(super) host_key_alias: Option<String>,
+    pub(super) algorithms: Algorithms,
+    /// The hosts on the way, the nearest first.
+    pub(super) jumps: Vec<Settings>,
+}
+
+/// A key file to try.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct KeyFile {
+    pub(super) path: PathBuf,
+    /// It comes from a configuration, which is written for many hosts and machines.
+    pub(super) may_be_missing: bool,
+}
+
+/// Which algorithms are offered.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Algorithms {
+    /// What only old devices need, too.
+    pub(super) legacy: bool,
+    /// Lists as OpenSSH writes them, where they replace or change ours.
+    pub(super) kex: Option<String>,
+    pub(super) ciphers: Option<String>,
+    pub(super) macs: Option<String>,
+    pub(super) host_keys: Option<String>,
+    pub(super) public_keys: Option<String>,
+}
+
+impl Settings {
+    /// Settles everything for `target`. Reads its SSH configuration, when it has one, on another thread.
+    pub(super) async fn of(target: &Target) -> Result<Self> {
+        if source(target)?.is_none() && target.jump.is_none() {
+            return Self::settle(target, 0);
+        }
+        let target = target.clone();
+        let settled = tokio::task::spawn_blocking(move || Self::settle(&target, 0)).await;
+        settled.map_err(|_| super::interrupted())?
+    }
+
+    /// Blocks when there is a configuration to read.
+    fn settle(target: &Target, depth: usize) -> Result<Self> {
+        let source = source(target)?;
+        let explicit_user = Some(target.credential.username.as_str()).filter(|user| !user.is_empty());
+        let config = source.as_ref().map(|source| HostConfig::read(source, &target.host, explicit_user)).transpose()?;
+        let has_config = config.is_some();
+        let config = config.unwrap_or_default();
+        let user = explicit_user.map(str::to_owned).or_else(|| config.user.clone()).unwrap_or_default();
+        let mut settings = Self {
+            name: target.name.clone(),
+            host: config.host_name.clone().unwrap_or_else(|| target.host.clone()),
+            port: target.port.or(config.port).unwrap_or(DEFAULT_PORT),
+            user,
+            password: target.credential.password.clone(),
+            passphrase: target.credential.passphrase.clone(),
+            keys: keys(target, &config, has_config),
+            certificates: certificates(target, &config),
+            agent: agent(target, &config, has_config),
+            identities_only: yes(target, "identities_only")?.or(config.identities_only).unwrap_or(false),
+            host_keys: host_keys(target, &config),
+            host_key_alias: argument(target, "host_key_alias").or_else(|| config.host_key_alias.clone()),
+            algorithms: algorithms(target, &config)?,
+            jumps: Vec::new(),
+        };
+        settings.jumps = jumps(target, &config, source.as_ref(), depth)?;
+        Ok(settings)
+    }
+
+    /// The name and the port under which the host's key is known.
+    pub(super) fn key_name(&self) -> (&str, u16) {
+        match &self.host_key_alias {
+            Some(alias) => (alias, DEFAULT_PORT),
+            None => (&self.host, self.port),
+        }
+    }
+}
+
+fn argument(target: &Target, name: &str) -> Option<String> {
+    target.arguments.get(name).cloned()
+}
+
+fn yes(target: &Target, name: &str) -> Result<Option<bool>> {
+    match target.arguments.get(name).map(String::as_str) {
+        None => Ok(None),
+        Some("true" | "yes") => Ok(Some(true)),
+        Some("false" | "no") => Ok(Some(false)),
+        Some(_) => Err(Error::new(ErrorKind::Config, format!("argument `{name}` must be `true` or `false`"))),
+    }
+}
+
+fn source(target: &Target) -> Result<Option<Source>> {
+    let path = match (&target.ssh_config, target.arguments.get("ssh_config")) {
+        (Some(path), _) => path.clone(),
+        (None, Some(path)) => path.into(),
+        (None, None) => return Ok(None),
+    };
+    Ok(Some(if path.as_os_str().is_empty() { Source::Default } else { Source::File(path) }))
+}
+
+fn keys(target: &Target, config: &HostConfig, has_config: bool) -> Vec<KeyFile> {
+    let credential = &target.credential;
+    let given = credential.key.iter().chain(&credential.further_keys).cloned();
+    let given = given.chain(argument(target, "identity_file").map(PathBuf::from));
+    let given: Vec<_> = given.map(|path| KeyFile { path, may_be_missing: false }).collect();
+    if !given.is_empty() || !has_config {
+        return given;
+    }
+    let configured = config.identity_files.clone();
+    let usual = || {
+        let folder = std::env::home_dir().map(|home| home.join(".ssh"));
+        folder.into_iter().flat_map(|folder| USUAL_KEYS.map(|name| folder.join(name))).collect()
+    };
+    let paths = if configured.is_empty() { usual() } else { configured };
+    paths.into_iter().map(|path| KeyFile { path, may_be_missing: true }).collect()
+}
+
+fn certificates(target: &Target, config: &HostConfig) -> Vec<PathBuf> {
+    let given = target.credential.certificate.clone().or_else(|| argument(target, "certificate_file").map(Into::into));
+    given.map_or_else(|| config.certificate_files.clone(), |path| vec![path])
+}
+
+fn agent(target: &Target, config: &HostConfig, has_config: bool) -> Option<SshAgent> {
+    if let Some(agent) = &target.credential.agent {
+        return Some(agent.clone());
+    }
+    // What a configuration leaves out is the environment's agent, where there is one.
+    let from_env =
+        || std::env::var_os("SSH_AUTH_SOCK").filter(|socket| !socket.is_empty()).map(|_| SshAgent::from_env());
+    match argument(target, "identity_agent").or_else(|| config.identity_agent.clone()).as_deref() {
+        Some("none") => None,
+        Some("SSH_AUTH_SOCK") => Some(SshAgent::from_env()),
+        Some(name) if name.starts_with('$') => {
+            let name = name.trim_start_matches('$').trim_start_matches('{').trim_end_matches('}');
+            std::env::var_os(name).map(SshAgent::at)
+        }
+        Some(path) => Some(SshAgent::at(path)),
+        None if has_config => from_env(),
+        None => None,
+    }
+}
+
+/// The target's own, unless it has not been told any and the configuration has.
+fn host_keys(target: &Target, config: &HostConfig) -> HostKeys {
+    if target.host_keys != HostKeys::default() {
+        return target.host_keys.clone();
+    }
+    let (users, machines) = (&config.user_known_hosts_files, &config.global_known_hosts_files);
+    // `no` is taken for `accept-new`: that a key which has changed is refused is not up to a file.
+    let accepts_new = matches!(config.strict_host_key_checking.as_deref(), Some("accept-new" | "no" | "off"));
+    let mut trust = if accepts_new { HostKeys::accept_new() } else { HostKeys::known() };
+    if users.is_none() && machines.is_none() {
+        return trust;
+    }
+    trust = trust.without_default_files();
+    let usual_users =
+        || std::env::home_dir().map(|home| vec![home.join(".ssh").join("known_hosts")]).unwrap_or_default();
+    let usual_machines = || vec![PathBuf::from("/etc/ssh/ssh_known_hosts")];
+    let files = users.clone().unwrap_or_else(usual_users).into_iter();
+    for (at, file) in files.chain(machines.clone().unwrap_or_else(usual_machines)).enumerate() {
+        // As `ssh`, which passes over files that are not there; the first is where new keys go.
+        if (accepts_new && at == 0) || file.exists() {
+            trust = trust.file(file);
+        }
+    }
+    trust
+}
+
+fn algorithms(target: &Target, config: &HostConfig) -> Result<Algorithms> {
+    let legacy = match target.arguments.get("ssh_algorithms").map(String::as_str) {
+        None | Some("default") => false,
+        Some("legacy") => true,
+        Some(_) => return Err(Error::new(ErrorKind::Config, "ssh_algorithms is neither \"default\" nor \"legacy\"")),
+    };
+    Ok(Algorithms {
+        legacy,
+        kex: argument(target, "kex_algorithms").or_else(|| config.kex.clone()),
+        ciphers: argument(target, "ciphers").or_else(|| config.ciphers.clone()),
+        macs: argument(target, "macs").or_else(|| config.macs.clone()),
+        host_keys: argument(target, "host_key_algorithms").or_else(|| config.host_key_algorithms.clone()),
+        public_keys: argument(target, "pubkey_accepted_algorithms").or_else(|| config.pubkey_algorithms.clone()),
+    })
+}
+
+/// The hosts on the way: the target's own, or those that an argument or the configuration names.
+fn jumps(target: &Target, config: &HostConfig, source: Option<&Source>, depth: usize) -> Result<Vec<Settings>> {
+    if depth > MOST_HOPS {
+        return Err(Error::new(
+            ErrorKind::Config,
+            format!("more than {MOST_HOPS} jump hosts: do they lead in a ring?"),
+        ));
+    }
+    let through = |jump: &Target| -> Result<Vec<Settings>> {
+        let mut hop = Settings::settle(jump, depth + 1)?;
+        let mut way = std::mem::take(&mut hop.jumps);
+        way.push(hop);
+        Ok(way)
+    };
+    if let Some(jump) = &target.jump {
+        return through(jump);
+    }
+    let named = argument(target, "proxy_jump").or_else(|| config.proxy_jump.clone());
+    let Some(named) = named.filter(|named| !named.eq_ignore_ascii_case("none")) else {
+        return match &config.proxy_command {
+            Some(command) if !command.eq_ignore_ascii_case("none") => Err(Error::new(
+                ErrorKind::Config,
+                "the SSH configuration goes through a ProxyCommand, which is not supported; ProxyJump is, and `Target::jump`",
+            )),
+            _ => Ok(Vec::new()),
+        };
+    };
+    let mut way = Vec::new();
+    for (at, place) in named.split(',').enumerate() {
+        let mut hop = place_of(place.trim())?;
+        if hop.host == target.host && hop.port.is_none_or(|port| Some(port) == target.port) {
+            // `Host *` with a jump host is about the jump host, too, which is not reached through itself.
+            continue;
+        }
+        if let Some(Source::File(path)) = source {
+            hop.ssh_config = Some(path.clone());
+        } else if source.is_some() {
+            hop.ssh_config = Some(PathBuf::new());
+        } else {
+            // No configuration: the same login, and the same known hosts.
+            hop.host_keys = target.host_keys.clone();
+            let username = std::mem::take(&mut hop.credential.username);
+            hop.credential = target.credential.clone();
+            if !username.is_empty() {
+                hop.credential.username = username;
+            }
+        }
+        // Of several, only the first has a way of its own.
+        if at > 0 {
+            hop.arguments.insert("proxy_jump".into(), "none".into());
+        }
+        way.extend(through(&hop)?);
+    }
+    Ok(way)
+}
+
+/// `[user@]host[:port]`, the host in brackets where it holds colons, or as an `ssh://` address.
+fn place_of(text: &str) -> Result<Target> {
+    let wrong = || Error::new(ErrorKind::Config, format!("{text:?} is no jump host: [user@]host[:port] is expected"));
+    let text = text.strip_prefix("ssh://").unwrap_or(text).trim_end_matches('/');
+    let (user, place) = text.rsplit_once('@').map_or((None, text), |(user, place)| (Some(user), place));
+    let (host, port) = match place.strip_prefix('[').and_then(|place| place.split_once(']')) {
+        Some((host, rest)) => (host, rest.strip_prefix(':')),
+        None => match place.split_once(':') {
+            Some((host, port)) if !port.contains(':') => (host, Some(port)),
+            _ => (place, None),
+        },
+    };
+    if host.is_empty() || user == Some("") {
+        return Err(wrong());
+    }
+    let mut target = Target::new(host);
+    if let Some(port) = port {
+        target.port = Some(port.parse().ok().filter(|port| *port != 0).ok_or_else(wrong)?);
+    }
+    target.credential.username = user.unwrap_or_default().to_owned();
+    Ok(target)
+}
