@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use conn_share::{AsyncPool, ConnLock, Connection, Lockable, LockableExt, Reply, Result, locked};
+use conn_share::{AsyncPool, ConnLock, Connection, Lockable, LockableExt, OnLine, Reply, Result, locked};
 
 /// Answers a command with the command, and with how many it has answered.
 #[derive(Default, Lockable)]
@@ -50,6 +50,11 @@ impl Connection for Parrot {
         Ok(Reply::new(format!("{command} {}", *self.lock.state())))
     }
 
+    async fn execute_lines(&self, command: &str, on_line: OnLine<'_>) -> Result<Reply> {
+        on_line(command);
+        Ok(Reply::new("lines of its own"))
+    }
+
     async fn configure(&self, config: &str) -> Result<Reply> {
         Ok(Reply::new(format!("configured {config}")))
     }
@@ -70,6 +75,9 @@ async fn forwards(connection: impl Connection) {
     connection.connect().await.expect("connects");
     assert!(connection.is_connected());
     assert_eq!(connection.execute("a").await.expect("answers"), "a 1");
+    let mut line = String::new();
+    let reply = connection.execute_lines("a line", &mut |one| line.push_str(one)).await.expect("answers");
+    assert_eq!((reply.text(), line.as_str()), ("lines of its own", "a line"));
     assert_eq!(connection.configure("b").await.expect("answers"), "configured b");
     assert_eq!(connection.receive().await.expect("answers"), "received");
     connection.reset().await.expect("resets");
