@@ -93,6 +93,12 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
         self.stage == Stage::In
     }
 
+    /// Whether it has ended, and the body, and there is nothing left to drop.
+    #[inline(always)]
+    pub(crate) fn is_over(&self) -> bool {
+        self.stage == Stage::Ended && self.fate.is_dropped() && self.wait.is_none()
+    }
+
     /// Goes in, or waits for it. After an error the section has ended.
     #[inline(always)]
     pub(crate) fn poll_in(&mut self, caller: Caller, cx: &mut Context<'_>) -> Admission {
@@ -320,7 +326,10 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
 
     #[cold]
     #[inline(never)]
-    fn drop_before_body(&mut self) {
+    fn drop_unended(&mut self) {
+        if self.stage == Stage::In {
+            return self.end(false, false);
+        }
         if self.stage != Stage::Recovering {
             return self.leave_line();
         }
@@ -335,10 +344,8 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
 impl<L: Lockable + ?Sized> Drop for Section<'_, L> {
     #[inline(always)]
     fn drop(&mut self) {
-        match self.stage {
-            Stage::Ended => {}
-            Stage::In => self.end(false, false),
-            Stage::Start | Stage::Queued | Stage::Sibling | Stage::Recovering => self.drop_before_body(),
+        if self.stage != Stage::Ended {
+            self.drop_unended();
         }
     }
 }
