@@ -22,6 +22,7 @@ impl Loan {
         Self { guard: AtomicU8::new(FREE), place: StaticSlot::empty() }
     }
 
+    #[inline(always)]
     pub(crate) fn is_out(&self) -> bool {
         self.guard.load(Ordering::Acquire) != FREE
     }

@@ -14,7 +14,7 @@ use super::error::{Deadlock, Holder, LockTimeout};
 use super::graph::{self, Registered, Wanted};
 use super::lockable::RecoverError;
 use super::queue::{Place, Ticket};
-use super::raw::{self, Fate, NewFrame};
+use super::raw::{self, Caller, Fate, NewFrame, Running};
 use super::site::Site;
 use super::{LockError, Lockable};
 
@@ -24,19 +24,13 @@ use super::{LockError, Lockable};
 /// section and then inside it, or be moved away from the section that polled it first.
 pub(crate) struct Section<'a, L: Lockable + ?Sized> {
     this: &'a L,
-    site: &'static Site,
+    running: Running,
     wait: Option<Box<Wait<'a>>>,
     /// While in the queue.
     ticket: Ticket,
-    /// Once in: how deep; as a waiting sibling: how deep its parent is.
-    depth: u32,
     /// While in a line.
     place: Place,
     stage: Stage,
-    /// Once in: at the last poll the parent of the same lock lay directly beneath.
-    beneath: bool,
-    /// Once in: a wait that was polled in here is in the table of waits.
-    marked: AtomicBool,
     /// Of the body that runs in here. Never assigned to: what `raw` makes of it keeps it sound.
     fate: Fate,
 }
@@ -79,14 +73,11 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
     pub(crate) fn new(this: &'a L, site: &'static Site) -> Self {
         Self {
             this,
-            site,
+            running: Running { site, depth: 0, marked: AtomicBool::new(false) },
             wait: None,
             ticket: 0,
-            depth: 0,
             place: 0,
             stage: Stage::Start,
-            beneath: false,
-            marked: AtomicBool::new(false),
             fate: Fate::default(),
         }
     }
@@ -102,18 +93,24 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
         self.stage == Stage::In
     }
 
+    /// Whether it has ended, and the body, and there is nothing left to drop.
+    #[inline(always)]
+    pub(crate) fn is_over(&self) -> bool {
+        self.stage == Stage::Ended && self.fate.is_dropped() && self.wait.is_none()
+    }
+
     /// Goes in, or waits for it. After an error the section has ended.
     #[inline(always)]
-    pub(crate) fn poll_in(&mut self, cx: &mut Context<'_>) -> Admission {
+    pub(crate) fn poll_in(&mut self, caller: Caller, cx: &mut Context<'_>) -> Admission {
         if self.stage != Stage::Start {
             return self.poll_slowly(cx);
         }
         let core = self.core();
-        match parent(core) {
+        match parent(core, caller) {
             None => {
                 // What is had without waiting still costs budget, so that a loop over a free lock lets others run.
                 let budget = ready!(coop::poll_proceed(cx));
-                if !core.try_enter_free(self.site) {
+                if !core.try_enter_free(self.running.site) {
                     drop(budget);
                     return self.poll_slowly(cx);
                 }
@@ -125,7 +122,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
             }
             // A call inside a section costs what it does, as a call without a lock would.
             Some(parent) => {
-                if !core.try_nest(parent, self.site) {
+                if !core.try_nest(parent, self.running.site) {
                     return self.poll_slowly(cx);
                 }
                 self.go_in(parent + 1);
@@ -136,18 +133,16 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
 
     /// The frame to poll under, once the section is in.
     #[inline(always)]
-    pub(crate) fn frame(&mut self) -> NewFrame<'_> {
-        self.frame_and_fate().0
+    pub(crate) fn frame(&mut self, caller: Caller) -> NewFrame<'_> {
+        self.frame_and_fate(caller).0
     }
 
     /// The same, with what is known about the body.
     #[inline(always)]
-    pub(crate) fn frame_and_fate(&mut self) -> (NewFrame<'_>, &mut Fate) {
+    pub(crate) fn frame_and_fate(&mut self, caller: Caller) -> (NewFrame<'_>, &mut Fate) {
         let core = self.this.conn_lock().core();
         core.note_poll();
-        let frame = NewFrame::new(core, self.depth, self.site, &self.marked);
-        self.beneath = frame.is_on_its_parent();
-        (frame, &mut self.fate)
+        (NewFrame::new(core, &self.running, caller), &mut self.fate)
     }
 
     /// What is known about the body.
@@ -156,23 +151,24 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
         &mut self.fate
     }
 
-    /// Leaves the section, or the line. `finished`: the body ran to its end.
+    /// Leaves the section, or the line. `finished`: the body ran to its end. `beneath`: the parent, of the same lock, is
+    /// being polled on this thread.
     #[inline(always)]
-    pub(crate) fn end(&mut self, finished: bool) {
+    pub(crate) fn end(&mut self, finished: bool, beneath: bool) {
         if self.stage != Stage::In {
             return self.leave_line();
         }
         self.stage = Stage::Ended;
         let core = self.core();
-        if self.marked.load(Ordering::Relaxed) {
-            graph::forget_section(core, self.depth);
+        if self.running.marked.load(Ordering::Relaxed) {
+            graph::forget_section(core, self.running.depth);
         }
-        core.leave(self.depth, finished, self.beneath);
+        core.leave(self.running.depth, finished, beneath);
     }
 
     #[inline(always)]
     fn go_in(&mut self, depth: u32) {
-        self.depth = depth;
+        self.running.depth = depth;
         self.stage = Stage::In;
     }
 
@@ -181,24 +177,24 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
     fn poll_slowly(&mut self, cx: &mut Context<'_>) -> Admission {
         loop {
             let core = self.core();
-            match (self.stage, parent(core)) {
+            match (self.stage, parent(core, Caller::polling(cx))) {
                 (Stage::Recovering, _) => return self.poll_recovery(cx),
                 (Stage::In, _) => return Poll::Ready(Ok(())),
                 (Stage::Ended, _) => panic!("a locked section was polled after it had ended"),
                 // The section that this was polled in first is not ours any more, or has a section of ours in it now.
                 (Stage::Queued, Some(_)) | (Stage::Sibling, None) => self.leave_line(),
-                (Stage::Sibling, Some(parent)) if self.depth != parent => self.leave_line(),
+                (Stage::Sibling, Some(parent)) if self.running.depth != parent => self.leave_line(),
                 (stage @ (Stage::Sibling | Stage::Start), Some(parent)) => {
                     let place = (stage == Stage::Sibling).then_some(self.place);
-                    let Some(place) = core.nest_or_queue(parent, place, self.site, cx.waker()) else {
+                    let Some(place) = core.nest_or_queue(parent, place, self.running.site, cx.waker()) else {
                         self.wait = None;
                         self.go_in(parent + 1);
                         return Poll::Ready(Ok(()));
                     };
-                    (self.stage, self.place, self.depth) = (Stage::Sibling, place, parent);
+                    (self.stage, self.place, self.running.depth) = (Stage::Sibling, place, parent);
                     return self.stay(cx, parent);
                 }
-                (Stage::Start, None) => match core.enter_or_queue(self.site, cx.waker()) {
+                (Stage::Start, None) => match core.enter_or_queue(self.running.site, cx.waker()) {
                     Entry::Closed => return self.fail(LockError::Closed),
                     Entry::Entered => return self.admit_first(cx),
                     Entry::Queued(place, ticket) => {
@@ -207,7 +203,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
                     }
                 },
                 (Stage::Queued, None) => {
-                    if core.claim(self.ticket, self.site) {
+                    if core.claim(self.ticket, self.running.site) {
                         return self.admit_first(cx);
                     }
                     if core.is_closed() {
@@ -224,7 +220,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
     /// Still waiting, for the lock or, with a `parent` at that depth, for the turn: keeps the limit and the place in the table of waits up to date.
     fn stay(&mut self, cx: &mut Context<'_>, parent: u32) -> Admission {
         let core = self.core();
-        if let Some(limit) = self.site.limit(core.limits.timeout()) {
+        if let Some(limit) = self.running.site.limit(core.limits.timeout()) {
             let wait = self.wait.get_or_insert_default();
             let now = || {
                 let number = if parent == 0 { core.holding() } else { core.queue().turn.number };
@@ -236,7 +232,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
             let holder = if parent == 0 { core.holder_since() } else { core.turn_seen(parent) };
             let holder =
                 holder.map(|(site, known)| Holder::new(site, if whole_wait { known.max(limit) } else { known }));
-            return self.fail(LockError::Timeout(Box::new(LockTimeout::new(self.site, limit, holder))));
+            return self.fail(LockError::Timeout(Box::new(LockTimeout::new(self.running.site, limit, holder))));
         }
         let registered = self.wait.as_ref().and_then(|wait| wait.registered.as_ref());
         if registered.is_some_and(Registered::is_current) {
@@ -245,7 +241,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
         if let Some(wait) = &mut self.wait {
             wait.registered = None;
         }
-        match Registered::enter(self.site, Wanted { lock: core.key(), deeper_than: parent }) {
+        match Registered::enter(self.running.site, Wanted { lock: core.key(), deeper_than: parent }) {
             Ok(None) => {}
             Ok(registered) => self.wait.get_or_insert_default().registered = registered,
             Err(cycle) => return self.fail(LockError::Deadlock(Box::new(Deadlock::new(cycle)))),
@@ -261,7 +257,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
         self.go_in(1);
         let core = self.core();
         if core.is_closed() {
-            self.end(true);
+            self.end(true, false);
             return Poll::Ready(Err(LockError::Closed));
         }
         if !core.is_interrupted() {
@@ -269,7 +265,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
         }
         self.stage = Stage::Recovering; // before `recover` is called: if that panics, the body must not run either
         let this = self.this;
-        let recovery = self.frame().run(|| this.recover());
+        let recovery = self.frame(Caller::running()).run(|| this.recover());
         self.wait.get_or_insert_default().recovery = Some(recovery);
         self.poll_recovery(cx)
     }
@@ -279,7 +275,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
         let Some(mut recovery) = self.wait.as_mut().and_then(|wait| wait.recovery.take()) else {
             panic!("a locked section was polled after its recovery had panicked");
         };
-        let recovered = self.frame().run(|| match recovery.as_mut().poll(cx) {
+        let recovered = self.frame(Caller::polling(cx)).run(|| match recovery.as_mut().poll(cx) {
             Poll::Ready(recovered) => {
                 drop(recovery);
                 Ok(recovered)
@@ -298,7 +294,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
             }
             Ok(Err(error)) => {
                 self.stage = Stage::In;
-                self.end(true); // the mark stays all the same: only a recovery clears it
+                self.end(true, false); // the mark stays all the same: only a recovery clears it
                 Poll::Ready(Err(match error {
                     RecoverError::Unsupported => LockError::Interrupted,
                     RecoverError::Failed(cause) => LockError::Recovery(cause),
@@ -330,31 +326,32 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
 
     #[cold]
     #[inline(never)]
-    fn drop_before_body(&mut self) {
+    fn drop_unended(&mut self) {
+        if self.stage == Stage::In {
+            return self.end(false, false);
+        }
         if self.stage != Stage::Recovering {
             return self.leave_line();
         }
         if let Some(recovery) = self.wait.as_mut().and_then(|wait| wait.recovery.take()) {
-            self.frame().run(|| drop(recovery));
+            self.frame(Caller::running()).run(|| drop(recovery));
         }
         self.stage = Stage::In;
-        self.end(false);
+        self.end(false, false);
     }
 }
 
 impl<L: Lockable + ?Sized> Drop for Section<'_, L> {
     #[inline(always)]
     fn drop(&mut self) {
-        match self.stage {
-            Stage::Ended => {}
-            Stage::In => self.end(false),
-            Stage::Start | Stage::Queued | Stage::Sibling | Stage::Recovering => self.drop_before_body(),
+        if self.stage != Stage::Ended {
+            self.drop_unended();
         }
     }
 }
 
 /// The depth of the current chain's innermost section of this lock.
 #[inline(always)]
-fn parent(core: &Core) -> Option<u32> {
-    raw::chain(|frame| frame.is_of(core).then_some(frame.depth()))
+fn parent(core: &Core, caller: Caller) -> Option<u32> {
+    raw::chain_of(caller, |frame| frame.is_of(core).then_some(frame.depth()))
 }

@@ -1,4 +1,4 @@
-//! What a locked call costs where it can be counted: allocations and bytes.
+//! What a locked call costs where it can be counted: allocations, bytes, and the task's budget.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -12,6 +12,7 @@ struct Counting;
 
 thread_local! {
     static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+    static FREED: Cell<usize> = const { Cell::new(0) };
 }
 
 // SAFETY: hands everything on to the system's allocator; the counter allocates nothing.
@@ -23,6 +24,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        FREED.set(FREED.get() + 1);
         // SAFETY: as the caller promised.
         unsafe { System.dealloc(pointer, layout) }
     }
@@ -35,6 +37,13 @@ fn allocations(run: impl FnOnce()) -> usize {
     let before = ALLOCATIONS.get();
     run();
     ALLOCATIONS.get() - before
+}
+
+/// How many of the allocations were freed again.
+fn freed(run: impl FnOnce()) -> usize {
+    let before = FREED.get();
+    run();
+    FREED.get() - before
 }
 
 #[derive(Lockable, Default)]
@@ -115,6 +124,57 @@ fn a_free_lock_and_nested_calls_allocate_nothing() {
     run(section()).unwrap().unwrap(); // its place in the text is noted once
     assert_eq!(allocations(|| run(section()).unwrap().unwrap()), 0);
     assert_eq!(allocations(|| drop(Box::new(1))), 1, "the counter counts");
+}
+
+/// Never fit for use before it is recovered.
+#[derive(Lockable, Default)]
+#[lockable(recover = Self::reconnect)]
+struct Recovers {
+    lock: ConnLock,
+}
+
+#[locked]
+impl Recovers {
+    async fn turns(&self) -> Result<(), LockError> {
+        turn().await;
+        Ok(())
+    }
+
+    #[unlocked]
+    async fn reconnect(&self) {
+        turn().await;
+    }
+}
+
+#[test]
+fn what_a_recovery_takes_is_freed_again() {
+    let session = Recovers::default();
+    {
+        let mut cut_off = Box::pin(session.turns());
+        assert!(poll_once(cut_off.as_mut()).is_pending());
+    }
+    assert!(session.lock.is_interrupted());
+    let mut taken = 0;
+    let freed = freed(|| taken = allocations(|| run(session.turns()).unwrap()));
+    assert!(taken > 0);
+    assert_eq!(freed, taken);
+    assert!(!session.lock.is_interrupted());
+}
+
+#[test]
+fn a_loop_over_a_free_lock_lets_others_run() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(async {
+        let session = Session::default();
+        let other = tokio::spawn(async {});
+        let mut calls = 0;
+        while !other.is_finished() {
+            session.nothing().await.unwrap();
+            calls += 1;
+            assert!(calls < 10_000, "a budget is far smaller");
+        }
+        assert!(calls > 1);
+    });
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod cancel;
 mod cost;
 mod deadlock;
+mod ending;
 mod fifo;
 mod interruption;
 mod limits;

@@ -128,6 +128,26 @@ fn in_futures_unordered() {
     });
 }
 
+/// Each branch is polled with a `Context` of its own, and its nested calls with that one.
+#[test]
+fn nested_in_futures_unordered() {
+    on_both_runtimes(|| async {
+        let line = Line::default();
+        line.exclusive(async {
+            let mut calls: FuturesUnordered<_> =
+                (0..10).map(|name| line.around(line.around(line.step(name)))).collect();
+            while let Some(done) = calls.next().await {
+                done.unwrap().unwrap().unwrap();
+            }
+        })
+        .await
+        .unwrap();
+        let mut names = line.names().await;
+        names.sort_unstable();
+        assert_eq!(names, (0..10).collect::<Vec<_>>());
+    });
+}
+
 #[test]
 fn in_timeout() {
     on_both_runtimes(|| async {

@@ -1,6 +1,9 @@
 //! Who is not part of a call chain, however close to it.
 
+use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use conn_share::LockableExt;
 use tokio::task::{JoinSet, LocalSet};
@@ -55,12 +58,12 @@ async fn another_instance() {
 
 #[tokio::test]
 async fn a_task_of_a_local_set_polled_inside() {
-    let line = std::rc::Rc::new(Line::default());
+    let line = Rc::new(Line::default());
     let child = line
         .exclusive(async {
             let set = LocalSet::new();
             let child = set.spawn_local({
-                let line = std::rc::Rc::clone(&line);
+                let line = Rc::clone(&line);
                 async move { line.note(1).await }
             });
             // The set's task is polled on top of this section's frame, and is no part of it.
@@ -79,6 +82,47 @@ async fn a_task_of_a_local_set_polled_inside() {
     let (set, child) = child;
     set.run_until(child).await.unwrap().unwrap();
     assert_eq!(line.names().await, [0, 1]);
+}
+
+#[tokio::test]
+async fn a_task_polled_inside_that_polls_with_the_waker_of_its_host() {
+    let waker: &'static Waker = Box::leak(Box::new(Waker::noop().clone()));
+    let line = Rc::new(Line::default());
+    let set = LocalSet::new();
+    let child = set.spawn_local({
+        let line = Rc::clone(&line);
+        async move { pin!(line.note(1)).as_mut().poll(&mut Context::from_waker(waker)).is_pending() }
+    });
+    let mut section = pin!(line.exclusive(async {
+        line.note(0).await.unwrap();
+        set.run_until(child).await.unwrap()
+    }));
+    // Polled by hand, so that the section and the task on top of it are given one and the same waker.
+    let child_waits = loop {
+        if let Poll::Ready(child_waits) = section.as_mut().poll(&mut Context::from_waker(waker)) {
+            break child_waits.unwrap();
+        }
+    };
+    assert!(child_waits);
+    assert_eq!(line.names().await, [0]);
+}
+
+#[tokio::test]
+async fn the_task_that_gave_its_section_to_another() {
+    let line = Arc::new(Line::default());
+    let mut section = Box::pin({
+        let line = Arc::clone(&line);
+        async move { line.around(async { (line.wait().await, line.step(1).await, line.note(2).await) }).await }
+    });
+    assert!(start(section.as_mut()).await.is_pending());
+    let section = tokio::spawn(section);
+    let mut stranger = pin!(line.note(3));
+    assert!(start(stranger.as_mut()).await.is_pending());
+    line.gate.notify_one();
+    let (first, second, third) = section.await.unwrap().unwrap();
+    first.and(second).and(third).unwrap();
+    stranger.await.unwrap();
+    assert_eq!(line.names().await, [1, 2, 3]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
