@@ -236,6 +236,41 @@ impl<C: Send + 'static> Shared<C> {
         });
     }
 
+    /// Looks at the idle workers, a few at a time, so that requests find some meanwhile; sets aside those that are
+    /// broken or interrupted.
+    pub(super) fn look_around(&self) {
+        if !self.looks.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut left = self.books().slots.tally().idle;
+        while left > 0 {
+            let mut books = self.books();
+            // Back they go to the other end, so that after a round they lie as before.
+            let some = books.slots.take_rested((left / 2).clamp(1, 64));
+            drop(books);
+            if some.is_empty() {
+                return;
+            }
+            left = left.saturating_sub(some.len());
+            for (at, worker) in some {
+                match self.look_at(&worker.connection) {
+                    Some(remedy) => self.sidelined(at, worker, remedy),
+                    None => self.looked_at(at, worker),
+                }
+            }
+        }
+    }
+
+    fn looked_at(&self, at: usize, worker: Box<Worker<C>>) {
+        let mut books = self.books();
+        let given_up = books.slots.settle(at, worker).err();
+        let missed = books.line.fronts() + books.slots.tally().to_close > 0;
+        let wakers = if missed { books.watchers() } else { Vec::new() };
+        drop(books);
+        drop(given_up);
+        wake(wakers);
+    }
+
     /// Changes how many connections there may be.
     pub(super) fn resize(&self, size: usize) {
         let mut books = self.books();

@@ -365,6 +365,19 @@ impl<C> Slots<C> {
         }
     }
 
+    /// Takes the idle workers that were used least recently, at most `most`, to be looked at.
+    pub(super) fn take_rested(&mut self, most: usize) -> Vec<(usize, Box<Worker<C>>)> {
+        let rested: Vec<usize> = self.idle.drain(..most.min(self.idle.len())).collect();
+        let mut taken = Vec::with_capacity(rested.len());
+        for at in rested {
+            match self.shift(at, Slot::Busy(Work::Checking)) {
+                Slot::Idle(worker) => taken.push((at, worker)),
+                _ => unreachable!("the stack of idle slots holds idle slots"),
+            }
+        }
+        taken
+    }
+
     /// Takes idle workers that are past their time out of the line of those to be lent.
     pub(super) fn retire(&mut self, heal: bool, is_over: impl Fn(&Worker<C>) -> bool) {
         let over = |at: &&usize| matches!(&self.slots[**at], Slot::Idle(worker) if is_over(worker));
