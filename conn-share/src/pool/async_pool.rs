@@ -173,7 +173,7 @@ impl<C: Send + 'static> AsyncPool<C> {
             connecting: tally.connecting,
             tending: tally.tended + tally.to_tend,
             closing: tally.closing + tally.to_close,
-            waiting: books.line.len(),
+            waiting: books.line.waiting(),
             oldest_loan: oldest.map(|loan| super::books::holder(loan, now)),
             last_connect_error: None,
             closed: books.closed,

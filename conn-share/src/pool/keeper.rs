@@ -9,8 +9,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::books::{Keeper, holder};
-use super::shared::{Shared, wake};
+use super::shared::Shared;
 use super::sync::{Instant, RuntimeId, Sleep, current_runtime, sleep_until, spawn as spawn_task};
+use crate::lock::wake;
 
 /// Spawns the keeper on the current runtime; without one, the pool does without it.
 pub(super) fn spawn<C: Send + 'static>(shared: &Arc<Shared<C>>) {
