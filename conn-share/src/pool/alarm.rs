@@ -8,8 +8,9 @@ use std::pin::Pin;
 use std::sync::{Arc, PoisonError, Weak};
 use std::task::{Context, Wake, Waker};
 
-use super::shared::{Shared, wake};
+use super::shared::Shared;
 use super::sync::{Mutex, RuntimeId, Sleep, current_runtime, sleep_until};
+use crate::lock::wake;
 
 /// A timer and the runtime that drives it.
 type Timer = (Option<RuntimeId>, Pin<Box<Sleep>>);

@@ -5,6 +5,7 @@ use std::panic::Location;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::books::Keeper;
 use super::builder::PoolBuilder;
 use super::close::{Drained, drain};
 use super::connector::Connector;
@@ -110,7 +111,8 @@ impl<C: Send + 'static> AsyncPool<C> {
         take(&self.shared, self.shared.options.timeout, place, purpose)
     }
 
-    /// Takes a worker if one is ready and nobody waits for it. Never waits.
+    /// Takes a worker if one is ready and nobody waits for it. Never waits. One that is being reset, checked or looked at
+    /// at this very moment is not ready.
     ///
     /// # Errors
     ///
@@ -151,8 +153,15 @@ impl<C: Send + 'static> AsyncPool<C> {
     }
 
     /// One consistent snapshot. Never waits.
+    ///
+    /// An idle worker that died is counted as idle until the background task has [looked](PoolBuilder::look_every); where
+    /// there is none any more, this call looks.
     pub fn status(&self) -> Status {
         let now = Instant::now();
+        let alone = matches!(self.shared.books().keeper, Keeper::Gone);
+        if alone {
+            self.shared.look_around();
+        }
         let books = self.shared.books();
         let tally = books.slots.tally();
         let oldest = books.slots.loans().min_by_key(|loan| loan.since);
@@ -164,7 +173,7 @@ impl<C: Send + 'static> AsyncPool<C> {
             connecting: tally.connecting,
             tending: tally.tended + tally.to_tend,
             closing: tally.closing + tally.to_close,
-            waiting: books.line.len(),
+            waiting: books.line.waiting(),
             oldest_loan: oldest.map(|loan| super::books::holder(loan, now)),
             last_connect_error: None,
             closed: books.closed,

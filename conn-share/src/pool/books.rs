@@ -11,11 +11,12 @@ use super::line::Line;
 use super::options::Options;
 use super::slots::{Loan, Needs, Remedy, Slots, Worker};
 use super::status::Counters;
-use super::sync::{Instant, RuntimeId};
+use super::sync::{Instant, RuntimeId, Semaphore};
+use crate::lock::wake;
 
 pub(super) struct Books<C> {
     pub(super) slots: Slots<C>,
-    pub(super) line: Line,
+    pub(super) line: Line<C>,
     pub(super) health: Health,
     /// A job waits for the moment of the next attempt.
     pub(super) pausing: bool,
@@ -57,7 +58,7 @@ impl<C> Books<C> {
     pub(super) fn new(options: &Options) -> Self {
         Self {
             slots: Slots::new(options.size, options.heals()),
-            line: Line::default(),
+            line: Line::new(),
             health: Health::default(),
             pausing: false,
             closed: false,
@@ -132,18 +133,30 @@ impl<C> Books<C> {
         }
     }
 
-    /// A permit comes back; whether it is to be given to the semaphore.
-    pub(super) fn settle_permit(&mut self) -> bool {
+    /// A permit comes back: for the first who waits for one, otherwise for whoever comes next.
+    pub(super) fn return_permit(&mut self, gate: &Semaphore, calls: &mut Calls) {
         if self.debt > 0 {
             self.debt -= 1;
-            return false;
+            return;
         }
-        true
+        match self.line.promote() {
+            Some(waker) => calls.add(waker),
+            None => gate.add_permits(1),
+        }
+    }
+
+    /// Hands workers that are ready to those who wait for one.
+    pub(super) fn hand_over(&mut self, now: Instant, calls: &mut Calls) {
+        while self.slots.tally().idle > 0
+            && let Some(waker) = self.line.hand(|asker| self.slots.lend(asker, now))
+        {
+            calls.add(waker);
+        }
     }
 
     /// Somebody carries jobs on, or will in a moment: whoever waits gets the permit of one who left, and takes over.
     pub(super) fn has_driver(&self) -> bool {
-        self.line.len() > 0 || !self.attendants.is_empty() || matches!(self.keeper, Keeper::Present(_))
+        self.line.waiting() > 0 || !self.attendants.is_empty() || matches!(self.keeper, Keeper::Present(_))
     }
 
     /// The keeper, the attendants and the first who waits for a worker: one of them will come.
@@ -175,7 +188,34 @@ impl<C> Books<C> {
         size > 0
             && task.is_some()
             && self.slots.tally().on_loan >= size
-            && self.slots.loans().all(|loan| loan.task == task)
+            && self.slots.loans().all(|loan| loan.asker.task == task)
+    }
+}
+
+/// Whom to wake when the books are closed. Mostly one, for whom nothing is allocated.
+#[derive(Default)]
+pub(super) struct Calls {
+    first: Option<Waker>,
+    more: Vec<Waker>,
+}
+
+impl Calls {
+    pub(super) fn add(&mut self, waker: Option<Waker>) {
+        if self.first.is_none() {
+            self.first = waker;
+        } else {
+            self.more.extend(waker);
+        }
+    }
+
+    pub(super) fn extend(&mut self, wakers: Vec<Waker>) {
+        self.more.extend(wakers);
+    }
+
+    /// Wakes them, outside any lock.
+    pub(super) fn make(self) {
+        wake(self.first);
+        wake(self.more);
     }
 }
 
@@ -183,9 +223,9 @@ impl<C> Books<C> {
 pub(super) fn holder(loan: &Loan, now: Instant) -> Holder {
     Holder {
         worker: loan.worker,
-        place: loan.place,
-        purpose: loan.purpose.clone(),
-        task: loan.task,
+        place: loan.asker.place,
+        purpose: loan.asker.purpose.clone(),
+        task: loan.asker.task,
         held: now.saturating_duration_since(loan.since),
     }
 }

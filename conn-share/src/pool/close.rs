@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::books::{Books, holder};
+use super::books::{Books, Calls, holder};
 use super::error::{Holder, PoolError};
 use super::options::StartPolicy;
-use super::shared::{Shared, wake};
+use super::shared::Shared;
 use super::sync::{Instant, timeout_at};
 
 /// What [`AsyncPool::close`](crate::AsyncPool::close) had to cut.
@@ -70,13 +70,21 @@ pub(super) async fn drain<C: Send + 'static>(shared: &Arc<Shared<C>>, limit: Dur
 
 /// From here on every request is refused, and every worker is to be disconnected.
 fn shut<C: Send + 'static>(shared: &Shared<C>) {
+    let mut calls = Calls::default();
+    let mut cut = Vec::new();
     let mut books = shared.books();
     books.closed = true;
     books.slots.resize(0, false);
-    let wakers = books.watchers();
-    drop(books);
+    // What was handed to those who wait, and was not collected, is no loan that one would have to wait for.
+    for (at, worker) in books.line.recall() {
+        cut.extend(books.slots.take_back(at, worker, None).err());
+    }
+    calls.extend(books.line.everybody());
+    calls.extend(books.watchers());
     shared.gate.close();
-    wake(wakers);
+    drop(books);
+    calls.make();
+    drop(cut);
 }
 
 /// Forgets the loans that are still out, and drops the workers that did not say goodbye.

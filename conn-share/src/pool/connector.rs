@@ -69,8 +69,8 @@ pub trait Connector: Send + Sync + 'static {
         ready(())
     }
 
-    /// Whether the worker is known to be useless. Asked often, when a worker is lent and when it comes back, so it must
-    /// neither wait nor talk to the network.
+    /// Whether the worker is known to be useless. Asked often: when a worker is lent, when it comes back, and of idle ones
+    /// [every second](crate::PoolBuilder::look_every); so it must neither wait nor talk to the network.
     fn is_broken(&self, worker: &Self::Connection) -> bool {
         let _ = worker;
         PROVIDED.with(|provided| provided.set(true));

@@ -47,7 +47,7 @@ impl<C: Send + 'static> WorkerGuard<C> {
     pub fn discard(mut guard: Self) {
         if let Some(worker) = guard.worker.take() {
             let heal = guard.shared.options.heals();
-            guard.shared.give_back(guard.at, worker, Some(Remedy::Close { heal }), Instant::now());
+            guard.shared.give_back(guard.at, worker, Some(Remedy::Close { heal }), None);
         }
     }
 
@@ -63,7 +63,7 @@ impl<C: Send + 'static> Drop for WorkerGuard<C> {
     fn drop(&mut self) {
         if let Some(worker) = self.worker.take() {
             // Reading the clock costs as much as the rest.
-            let now = if self.shared.keeps_time(&worker) { Instant::now() } else { worker.proven };
+            let now = self.shared.keeps_time(&worker).then(Instant::now);
             let remedy = self.shared.look_back(&worker, now);
             self.shared.give_back(self.at, worker, remedy, now);
         }

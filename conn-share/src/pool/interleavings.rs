@@ -5,137 +5,27 @@
 //! A worker that is lost, a wake that is missed and a job that nobody carries on all end in a deadlock, which shuttle
 //! reports; the device counts its lines, and each scenario ends with a pool that serves as many as it is large.
 
+mod device;
+
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::task::{Poll, Waker};
+use std::sync::atomic::Ordering::SeqCst;
+use std::task::Poll;
 use std::time::Duration;
 
 use shuttle::future::block_on;
 use shuttle::sync::{Mutex, mpsc};
 use shuttle::thread::{self, JoinHandle};
 
+use self::device::{Device, Line, Lines};
 use super::keeper::KeeperTask;
 use super::sync::{advance, move_to, reset_clock};
-use super::{AsyncPool, Connector, PoolBuilder, PoolError, WorkerGuard};
+use super::{AsyncPool, PoolBuilder, PoolError, WorkerGuard};
 use crate::schedules::{explore, poll_once, turn};
 
 /// So many of each kind.
 const SCHEDULES: usize = 300;
-
-/// A device that takes its time; what it counts is no scheduling point, so that it hides no order.
-#[derive(Default)]
-struct Device {
-    open: AtomicUsize,
-    most_open: AtomicUsize,
-    connects: AtomicUsize,
-    /// So many attempts fail first.
-    refuses: AtomicUsize,
-    /// What a reset or a goodbye takes.
-    slow: AtomicBool,
-    gate: Gate,
-}
-
-/// Lets so many pass, and more when it is opened.
-#[derive(Default)]
-struct Gate {
-    closed: AtomicBool,
-    left: AtomicUsize,
-    waiting: std::sync::Mutex<Vec<Waker>>,
-}
-
-impl Gate {
-    fn close_behind(&self, left: usize) {
-        self.left.store(left, SeqCst);
-        self.closed.store(true, SeqCst);
-    }
-
-    fn is_open(&self) -> bool {
-        !self.closed.load(SeqCst)
-    }
-
-    fn open(&self) {
-        self.closed.store(false, SeqCst);
-        let waiting = std::mem::take(&mut *self.waiting.lock().unwrap());
-        waiting.into_iter().for_each(Waker::wake);
-    }
-
-    async fn pass(&self) {
-        if self.left.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok() {
-            return;
-        }
-        poll_fn(|cx| {
-            if self.is_open() {
-                return Poll::Ready(());
-            }
-            self.waiting.lock().unwrap().push(cx.waker().clone());
-            Poll::Pending
-        })
-        .await;
-    }
-}
-
-struct Line {
-    device: Arc<Device>,
-    broken: AtomicBool,
-    in_use: AtomicBool,
-}
-
-impl Line {
-    fn open(device: &Arc<Device>) -> Self {
-        let open = device.open.fetch_add(1, SeqCst) + 1;
-        device.most_open.fetch_max(open, SeqCst);
-        Self { device: device.clone(), broken: AtomicBool::new(false), in_use: AtomicBool::new(false) }
-    }
-
-    /// Used by one at a time.
-    async fn work(&self) {
-        assert!(!self.in_use.swap(true, SeqCst), "two have the same worker");
-        turn().await;
-        self.in_use.store(false, SeqCst);
-    }
-}
-
-impl Drop for Line {
-    fn drop(&mut self) {
-        self.device.open.fetch_sub(1, SeqCst);
-    }
-}
-
-struct Lines(Arc<Device>);
-
-impl Connector for Lines {
-    type Connection = Line;
-    type Error = &'static str;
-
-    async fn connect(&self) -> Result<Line, &'static str> {
-        self.0.connects.fetch_add(1, SeqCst);
-        let line = Line::open(&self.0);
-        turn().await;
-        self.0.gate.pass().await;
-        let refused = self.0.refuses.fetch_update(SeqCst, SeqCst, |left| left.checked_sub(1)).is_ok();
-        if refused { Err("not now") } else { Ok(line) }
-    }
-
-    async fn reset(&self, _: &mut Line) -> Result<(), &'static str> {
-        if self.0.slow.load(SeqCst) {
-            turn().await;
-        }
-        Ok(())
-    }
-
-    async fn disconnect(&self, line: Line) {
-        if self.0.slow.load(SeqCst) {
-            turn().await;
-        }
-        drop(line);
-    }
-
-    fn is_broken(&self, line: &Line) -> bool {
-        line.broken.load(SeqCst)
-    }
-}
 
 /// With a keeper, or without one.
 fn pool(
@@ -444,6 +334,37 @@ fn deadlines_alone() {
         }));
         drop(held);
         assert_at_rest(&device, &pool, 1);
+    });
+}
+
+#[test]
+fn idle_workers_are_looked_at_while_others_use_them() {
+    explore(SCHEDULES, || {
+        let (device, pool) = pool(true, 2, |builder| builder);
+        let idle = block_on(pool.get()).unwrap();
+        idle.broken_later.store(true, SeqCst);
+        drop(idle);
+        let clock = {
+            let device = device.clone();
+            thread::spawn(move || {
+                for _ in 0..3 {
+                    advance(Duration::from_secs(1));
+                    thread::yield_now();
+                    device.breaks.store(true, SeqCst);
+                }
+            })
+        };
+        let users = [0, 1].map(|_| {
+            let pool = pool.clone();
+            thread::spawn(move || {
+                use_one(&pool);
+                use_one(&pool);
+            })
+        });
+        clock.join().unwrap();
+        join(users);
+        assert_at_rest(&device, &pool, 2);
+        assert_eq!((device.most_open.load(SeqCst), device.connects.load(SeqCst)), (2, 3));
     });
 }
 

@@ -3,13 +3,15 @@
 //! It holds the pool weakly and is never needed for a request to be served: whoever waits carries on the same jobs.
 
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::books::{Keeper, holder};
-use super::shared::{Shared, wake};
+use super::shared::Shared;
 use super::sync::{Instant, RuntimeId, Sleep, current_runtime, sleep_until, spawn as spawn_task};
+use crate::lock::wake;
 
 /// Spawns the keeper on the current runtime; without one, the pool does without it.
 pub(super) fn spawn<C: Send + 'static>(shared: &Arc<Shared<C>>) {
@@ -78,14 +80,16 @@ impl<C: Send + 'static> Drop for KeeperTask<C> {
 fn interval<C: Send + 'static>(shared: &Shared<C>) -> Option<Duration> {
     let options = &shared.options;
     let limits = [options.max_lifetime, options.idle_limit, options.long_loan];
-    let shortest = limits.into_iter().flatten().min()?;
-    Some((shortest / 8).clamp(Duration::from_millis(10), Duration::from_secs(15)))
+    let limits = limits.into_iter().flatten().map(|limit| (limit / 8).min(Duration::from_secs(15)));
+    let looks = shared.looks.load(Ordering::Relaxed).then_some(options.look_every);
+    Some(limits.chain(looks).min()?.max(Duration::from_millis(10)))
 }
 
 /// Sets aside what is too old, broken or idle for too long, and reports loans that last.
 fn make_round<C: Send + 'static>(shared: &Shared<C>) {
     let now = Instant::now();
     shared.trim(now);
+    shared.look_around();
     let Some(limit) = shared.options.long_loan else { return };
     let mut long = Vec::new();
     for loan in shared.books().slots.loans_mut() {

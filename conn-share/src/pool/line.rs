@@ -1,44 +1,79 @@
-//! The line of requests that wait: who came first, who is next.
+//! The line of requests that wait: who came first, who is next, who has what.
 //!
-//! The semaphore decides who may ask for a worker; the line remembers in which order they came, so that a request that
-//! was let through but has not run yet is not overtaken by one that runs earlier.
+//! A place knows three things in turn: that it waits for a permit, that it has one and waits for a worker to be made
+//! ready, that a worker was handed to it. Permits and workers are given in order of arrival, and are kept here until the
+//! request comes for them, so that one that was told but has not run yet is not overtaken by one that runs earlier.
 
 use std::collections::VecDeque;
 use std::task::Waker;
 
+use super::slots::{Asker, Worker};
 use super::sync::Instant;
+
+/// A worker that was handed to a waiting request, and its slot.
+pub(super) type Handed<C> = (usize, Box<Worker<C>>);
+
+/// What a request has so far.
+#[derive(Debug)]
+enum Turn<C> {
+    /// It waits for a permit.
+    Queued,
+    /// It has its permit, and waits for a worker to be made ready.
+    Front,
+    /// It has its permit and a worker; `None`: it has come for it, and looks at it.
+    Served(Option<Handed<C>>),
+    /// It left; kept until it reaches an end of the line.
+    Gone,
+}
 
 /// One waiting request.
 #[derive(Debug)]
-struct Place {
+struct Place<C> {
     ticket: u64,
-    /// The request has its permit and waits for a worker to be made ready.
-    at_front: bool,
+    asker: Asker,
+    turn: Turn<C>,
+    /// Until when it waits, as long as nobody told it that the time has come.
     deadline: Option<Instant>,
+    /// Whom to tell; `None` once told, until it comes.
     waker: Option<Waker>,
-    /// Left the line; kept until it reaches an end of it.
-    gone: bool,
+}
+
+impl<C> Place<C> {
+    fn is_front(&self) -> bool {
+        matches!(self.turn, Turn::Front)
+    }
+
+    fn is_gone(&self) -> bool {
+        matches!(self.turn, Turn::Gone)
+    }
+}
+
+/// What a request leaves behind that left the line.
+pub(super) struct Left<C> {
+    /// To be dropped outside any lock.
+    pub(super) waker: Option<Waker>,
+    pub(super) had_permit: bool,
+    pub(super) handed: Option<Handed<C>>,
 }
 
 /// All waiting requests, in order of arrival.
-#[derive(Debug, Default)]
-pub(super) struct Line {
-    places: VecDeque<Place>,
+#[derive(Debug)]
+pub(super) struct Line<C> {
+    places: VecDeque<Place<C>>,
     next_ticket: u64,
-    live: usize,
+    queued: usize,
     fronts: usize,
+    served: usize,
 }
 
-impl Line {
-    /// Takes the next ticket.
-    pub(super) fn ticket(&mut self) -> u64 {
-        self.next_ticket += 1;
-        self.next_ticket
+impl<C> Line<C> {
+    pub(super) fn new() -> Self {
+        Self { places: VecDeque::new(), next_ticket: 0, queued: 0, fronts: 0, served: 0 }
     }
 
-    /// How many wait.
-    pub(super) fn len(&self) -> usize {
-        self.live
+    /// How many wait for a worker.
+    pub(super) fn waiting(&self) -> usize {
+        self.queued + self.fronts
     }
 
     /// How many of them have their permit.
@@ -46,89 +81,143 @@ impl Line {
         self.fronts
     }
 
-    /// Joins the line at the place of `ticket`.
-    pub(super) fn join(&mut self, ticket: u64, deadline: Option<Instant>) {
-        let place = Place { ticket, at_front: false, deadline, waker: None, gone: false };
-        // A ticket was mostly taken a moment ago, so the place is at the end.
-        if self.places.back().is_none_or(|last| last.ticket < ticket) {
-            self.places.push_back(place);
-        } else {
-            let at = self.places.partition_point(|other| other.ticket < ticket);
-            self.places.insert(at, place);
-        }
-        self.live += 1;
+    /// Joins the line at its end, with a permit or without; returns the ticket, which is never 0.
+    pub(super) fn join(&mut self, asker: Asker, permit: bool) -> u64 {
+        self.next_ticket += 1;
+        let ticket = self.next_ticket;
+        let turn = if permit { Turn::Front } else { Turn::Queued };
+        *if permit { &mut self.fronts } else { &mut self.queued } += 1;
+        self.places.push_back(Place { ticket, asker, turn, deadline: None, waker: None });
+        ticket
     }
 
-    /// Remembers whom to wake; returns the former waker, to be dropped outside any lock.
-    pub(super) fn register(&mut self, ticket: u64, waker: &Waker) -> Option<Waker> {
+    /// Remembers whom to wake, and when at the latest; returns the former waker, to be dropped outside any lock.
+    pub(super) fn register(&mut self, ticket: u64, waker: &Waker, deadline: Option<Instant>) -> Option<Waker> {
         let place = self.find(ticket)?;
+        place.deadline = deadline;
         match &place.waker {
             Some(known) if known.will_wake(waker) => None,
             _ => place.waker.replace(waker.clone()),
         }
     }
 
-    /// The request has its permit.
-    pub(super) fn advance(&mut self, ticket: u64) {
+    /// Whether the request has its permit, and no worker yet.
+    pub(super) fn is_front(&mut self, ticket: u64) -> bool {
+        self.find(ticket).is_some_and(|place| place.is_front())
+    }
+
+    /// Gives a permit to the first who has none: `None` if nobody waits for one, otherwise its waker.
+    pub(super) fn promote(&mut self) -> Option<Option<Waker>> {
+        if self.queued == 0 {
+            return None;
+        }
+        let place = self.places.iter_mut().find(|place| matches!(place.turn, Turn::Queued))?;
+        place.turn = Turn::Front;
+        self.queued -= 1;
+        self.fronts += 1;
+        Some(place.waker.take())
+    }
+
+    /// Hands the next in line what `lend` has for it; returns its waker. `None`: nobody waits for a worker.
+    pub(super) fn hand(&mut self, lend: impl FnOnce(&Asker) -> Option<Handed<C>>) -> Option<Option<Waker>> {
+        if self.fronts == 0 {
+            return None;
+        }
+        let place = self.places.iter_mut().find(|place| place.is_front())?;
+        place.turn = Turn::Served(Some(lend(&place.asker)?));
+        self.fronts -= 1;
+        self.served += 1;
+        Some(place.waker.take())
+    }
+
+    /// Comes for what was handed, to look at it; the place is kept.
+    pub(super) fn collect(&mut self, ticket: u64) -> Option<Handed<C>> {
+        if self.served == 0 {
+            return None;
+        }
+        match &mut self.find(ticket)?.turn {
+            Turn::Served(handed) => handed.take(),
+            _ => None,
+        }
+    }
+
+    /// What was handed was not fit: it waits for another, in the same place.
+    pub(super) fn send_back(&mut self, ticket: u64) {
         if let Some(place) = self.find(ticket)
-            && !std::mem::replace(&mut place.at_front, true)
+            && matches!(place.turn, Turn::Served(None))
         {
+            place.turn = Turn::Front;
+            self.served -= 1;
             self.fronts += 1;
         }
     }
 
-    /// Leaves the line; returns the waker, to be dropped outside any lock.
-    pub(super) fn leave(&mut self, ticket: u64) -> Option<Waker> {
+    /// Takes back whatever was handed and not collected.
+    pub(super) fn recall(&mut self) -> Vec<Handed<C>> {
+        let mut recalled = Vec::new();
+        for place in &mut self.places {
+            if let Turn::Served(handed @ Some(_)) = &mut place.turn {
+                recalled.extend(handed.take());
+                place.turn = Turn::Front;
+            }
+        }
+        self.served -= recalled.len();
+        self.fronts += recalled.len();
+        recalled
+    }
+
+    /// Leaves the line.
+    pub(super) fn leave(&mut self, ticket: u64) -> Option<Left<C>> {
         let place = self.find(ticket)?;
-        place.gone = true;
         place.deadline = None;
-        let (waker, at_front) = (place.waker.take(), place.at_front);
-        self.live -= 1;
-        self.fronts -= usize::from(at_front);
-        while self.places.front().is_some_and(|place| place.gone) {
+        let waker = place.waker.take();
+        let (had_permit, handed) = match std::mem::replace(&mut place.turn, Turn::Gone) {
+            Turn::Served(handed) => {
+                self.served -= 1;
+                (true, handed)
+            }
+            Turn::Front => {
+                self.fronts -= 1;
+                (true, None)
+            }
+            Turn::Queued => {
+                self.queued -= 1;
+                (false, None)
+            }
+            Turn::Gone => unreachable!("those are not found"),
+        };
+        while self.places.front().is_some_and(Place::is_gone) {
             self.places.pop_front();
         }
-        while self.places.back().is_some_and(|place| place.gone) {
+        while self.places.back().is_some_and(Place::is_gone) {
             self.places.pop_back();
         }
         // Many that gave up between two that did not: keep what is remembered in proportion to who waits.
-        if self.places.len() > 2 * self.live + 64 {
-            self.places.retain(|place| !place.gone);
+        if self.places.len() > 2 * (self.queued + self.fronts + self.served) + 64 {
+            self.places.retain(|place| !place.is_gone());
         }
-        waker
+        Some(Left { waker, had_permit, handed })
     }
 
-    /// Whether fewer than `ready` requests wait in front of this one: one of `ready` workers is for it.
-    pub(super) fn is_due(&self, ticket: u64, ready: usize) -> bool {
-        if ready > self.live {
-            return true;
-        }
-        let before = self.places.iter().take_while(|place| place.ticket < ticket).filter(|place| !place.gone);
-        before.take(ready).count() < ready
-    }
-
-    /// The request that a change made due: the last of the first `ready`, if it waits for a worker.
-    pub(super) fn due(&self, ready: usize) -> Option<Waker> {
-        if self.fronts == 0 || ready == 0 {
-            return None;
-        }
-        let place = self.places.iter().filter(|place| !place.gone).nth(ready - 1)?;
-        if place.at_front { place.waker.clone() } else { None }
-    }
-
-    /// The first request that has its permit and can be woken.
+    /// The first who waits for a worker with a permit and can be woken.
     pub(super) fn first_front(&self) -> Option<Waker> {
         if self.fronts == 0 {
             return None;
         }
-        self.places.iter().filter(|place| place.at_front).find_map(|place| place.waker.clone())
+        self.places.iter().filter(|place| place.is_front()).find_map(|place| place.waker.clone())
     }
 
-    /// All that have their permits.
+    /// All who wait for a worker with a permit.
     pub(super) fn all_fronts(&self, wakers: &mut Vec<Waker>) {
         if self.fronts > 0 {
-            wakers.extend(self.places.iter().filter(|place| place.at_front).filter_map(|place| place.waker.clone()));
+            let fronts = self.places.iter().filter(|place| place.is_front());
+            wakers.extend(fronts.filter_map(|place| place.waker.clone()));
         }
+    }
+
+    /// Everybody's, to be told that the pool closes.
+    pub(super) fn everybody(&mut self) -> Vec<Waker> {
+        self.places.iter_mut().filter_map(|place| place.waker.take()).collect()
     }
 
     /// The earliest deadline in the line.
@@ -138,16 +227,17 @@ impl Line {
 
     /// Those whose deadline is `limit` or earlier, and one more with a deadline, who sees to the next alarm. A deadline
     /// that was told of is forgotten here: one who is told and does not come must not be what the next alarm is set to.
+    /// Whoever comes enters it again.
     pub(super) fn expired(&mut self, limit: Instant) -> Vec<Waker> {
         let mut wakers = Vec::new();
         let mut successor = None;
         for place in &mut self.places {
-            match (place.deadline, &place.waker) {
-                (Some(deadline), Some(waker)) if deadline <= limit => {
-                    wakers.push(waker.clone());
+            match place.deadline {
+                Some(deadline) if deadline <= limit => {
+                    wakers.extend(place.waker.clone());
                     place.deadline = None;
                 }
-                (Some(_), Some(waker)) if successor.is_none() => successor = Some(waker.clone()),
+                Some(_) if successor.is_none() => successor.clone_from(&place.waker),
                 _ => {}
             }
         }
@@ -160,11 +250,14 @@ impl Line {
         self.places.iter().filter(|place| place.deadline.is_some()).find_map(|place| place.waker.clone())
     }
 
-    fn find(&mut self, ticket: u64) -> Option<&mut Place> {
-        let at = match self.places.front() {
-            Some(first) if first.ticket == ticket => 0,
+    fn find(&mut self, ticket: u64) -> Option<&mut Place<C>> {
+        // Tickets are counted up, so the place is where it should be unless some in front of it were swept out.
+        let first = self.places.front()?.ticket;
+        let guess = usize::try_from(ticket.checked_sub(first)?).ok()?;
+        let at = match self.places.get(guess) {
+            Some(place) if place.ticket == ticket => guess,
             _ => self.places.binary_search_by_key(&ticket, |place| place.ticket).ok()?,
         };
-        self.places.get_mut(at).filter(|place| !place.gone)
+        self.places.get_mut(at).filter(|place| !place.is_gone())
     }
 }

@@ -28,6 +28,7 @@ pub(super) struct Options {
     pub(super) max_lifetime: Option<Duration>,
     pub(super) idle_limit: Option<Duration>,
     pub(super) check_after: Duration,
+    pub(super) look_every: Duration,
     pub(super) long_loan: Option<Duration>,
 }
 
@@ -49,6 +50,7 @@ impl Default for Options {
             max_lifetime: None,
             idle_limit: None,
             check_after: Duration::from_secs(5),
+            look_every: Duration::from_secs(1),
             long_loan: Some(Duration::from_secs(300)),
         }
     }

@@ -1,7 +1,7 @@
 //! One request for a worker, from its arrival to the guard.
 
 use std::panic::Location;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
@@ -9,14 +9,13 @@ use std::time::Duration;
 
 use tokio::task;
 
-use super::books::Books;
+use super::books::{Books, Calls};
 use super::error::{PoolError, PoolPhase, PoolTimeout, TimeoutDetail};
 use super::guard::WorkerGuard;
-use super::shared::{Shared, wake};
-use super::slots::{Remedy, Worker};
-use super::sync::{AcquireError, Instant, MutexGuard, SemaphorePermit, Sleep, current_runtime, sleep_until};
-
-type Permit<'a> = Result<SemaphorePermit<'a>, AcquireError>;
+use super::line::Handed;
+use super::shared::Shared;
+use super::slots::{Asker, Remedy};
+use super::sync::{Instant, MutexGuard, Sleep, current_runtime, sleep_until};
 
 /// Takes a worker, waiting at most `limit`.
 pub(super) async fn take<C: Send + 'static>(
@@ -25,9 +24,8 @@ pub(super) async fn take<C: Send + 'static>(
     place: &'static Location<'static>,
     purpose: Option<Arc<str>>,
 ) -> Result<WorkerGuard<C>, PoolError> {
-    let mut acquire = pin!(shared.gate.acquire());
     let mut request = Request::new(shared, limit, place, purpose);
-    std::future::poll_fn(|cx| request.poll(acquire.as_mut(), cx)).await
+    std::future::poll_fn(|cx| request.poll(cx)).await
 }
 
 /// Takes a worker that is ready now, and nobody's turn.
@@ -41,42 +39,40 @@ pub(super) fn try_take<C: Send + 'static>(
         if books.closed {
             return Err(PoolError::Closed);
         }
-        let free = books.slots.tally().idle > books.line.len();
-        if !request.has_permit && free {
-            request.try_permit();
-        }
-        if !request.has_permit || !free {
+        books = match request.take_at_once(books) {
+            Ok(guard) => return Ok(guard),
+            Err(books) => books,
+        };
+        if books.line.waiting() > 0 || books.slots.tally().idle == 0 || !request.join(&mut books) {
             // Next time there may be one.
             books.slots.heal_all();
             drop(books);
             shared.call_keeper();
             return Err(PoolError::NoneFree);
         }
-        if let Some(guard) = request.lend(books) {
+        if let Ok(guard) = request.collect(books) {
             return Ok(guard);
         }
+        request.give_up();
     }
 }
 
-/// A request, and what it has so far; dropped, it leaves the line and gives its permit back.
+/// A request, and what it has so far; dropped, it leaves the line, and what it has goes to the next.
 struct Request<'a, C: Send + 'static> {
     shared: &'a Arc<Shared<C>>,
-    place: &'static Location<'static>,
-    purpose: Option<Arc<str>>,
-    task: Option<task::Id>,
+    asker: Asker,
     started: Instant,
     /// The clock as it was last read.
     now: Instant,
-    limit: Option<Duration>,
-    /// From `limit`, once it waits.
     deadline: Option<Instant>,
-    /// 0: none yet.
+    /// Its place in the line; 0: none.
     ticket: u64,
-    in_line: bool,
-    has_permit: bool,
+    arrived: bool,
     /// For a request that waits in another runtime than the one that turns the shared timer.
     own_timer: Option<Pin<Box<Sleep>>>,
 }
+
+type Polled<C> = Poll<Result<WorkerGuard<C>, PoolError>>;
 
 impl<'a, C: Send + 'static> Request<'a, C> {
     fn new(
@@ -88,110 +84,95 @@ impl<'a, C: Send + 'static> Request<'a, C> {
         let now = Instant::now();
         Self {
             shared,
-            place,
-            purpose,
-            task: task::try_id(),
+            asker: Asker { place, purpose, task: task::try_id() },
             started: now,
             now,
-            limit,
-            deadline: None,
+            deadline: limit.and_then(|limit| now.checked_add(limit)),
             ticket: 0,
-            in_line: false,
-            has_permit: false,
+            arrived: false,
             own_timer: None,
         }
     }
 
-    fn poll(
-        &mut self,
-        mut acquire: Pin<&mut impl Future<Output = Permit<'a>>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<WorkerGuard<C>, PoolError>> {
-        if self.ticket == 0 {
-            if let Some(result) = self.arrive(acquire.as_mut(), cx) {
-                return result;
-            }
-        } else {
-            self.now = Instant::now();
-            if !self.has_permit {
-                match acquire.poll(cx) {
-                    Poll::Ready(Ok(permit)) => self.keep(permit),
-                    Poll::Ready(Err(_)) => return Poll::Ready(Err(PoolError::Closed)),
-                    Poll::Pending => return self.wait(self.shared.books(), cx),
-                }
-            }
-        }
-        self.poll_at_front(cx)
-    }
-
-    /// The first step, all under one lock: the line and the semaphore's queue must have the same order. `None`: the
-    /// permit is there, a worker is not.
-    fn arrive(
-        &mut self,
-        acquire: Pin<&mut impl Future<Output = Permit<'a>>>,
-        cx: &mut Context<'_>,
-    ) -> Option<Poll<Result<WorkerGuard<C>, PoolError>>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Polled<C> {
         let mut books = self.shared.books();
-        if books.closed {
-            return Some(Poll::Ready(Err(PoolError::Closed)));
-        }
-        self.ticket = books.line.ticket();
-        self.try_permit();
-        if self.has_permit {
-            if books.slots.tally().idle > books.line.len()
-                && let Some(guard) = self.lend(books)
-            {
-                return Some(Poll::Ready(Ok(guard)));
-            }
-            return None;
-        }
-        self.join(&mut books);
-        match acquire.poll(cx) {
-            Poll::Ready(Ok(permit)) => {
-                self.keep(permit);
-                None
-            }
-            Poll::Ready(Err(_)) => Some(Poll::Ready(Err(PoolError::Closed))),
-            Poll::Pending => {
-                if books.all_held_by(self.task) {
-                    drop(books);
-                    tracing::warn!(place = %self.place, "a task that holds every worker asks for another");
-                    books = self.shared.books();
-                }
-                Some(self.wait(books, cx))
-            }
-        }
-    }
-
-    fn keep(&mut self, permit: SemaphorePermit<'a>) {
-        permit.forget();
-        self.has_permit = true;
-    }
-
-    fn try_permit(&mut self) {
-        if let Ok(permit) = self.shared.gate.try_acquire() {
-            self.keep(permit);
-        }
-    }
-
-    /// The permit is there; now a worker that is ready, or made ready.
-    fn poll_at_front(&mut self, cx: &mut Context<'_>) -> Poll<Result<WorkerGuard<C>, PoolError>> {
-        let mut driven = false;
-        loop {
-            let mut books = self.shared.books();
+        let arrives = !std::mem::replace(&mut self.arrived, true);
+        if arrives {
             if books.closed {
                 return Poll::Ready(Err(PoolError::Closed));
             }
-            self.join(&mut books);
-            let idle = books.slots.tally().idle;
-            if idle > 0 && books.line.is_due(self.ticket, idle) {
-                if let Some(guard) = self.lend(books) {
-                    return Poll::Ready(Ok(guard));
-                }
-                driven = false;
-                continue;
+            books = match self.take_at_once(books) {
+                Ok(guard) => return Poll::Ready(Ok(guard)),
+                Err(books) => books,
+            };
+            if !self.join(&mut books) && books.all_held_by(self.asker.task) {
+                drop(books);
+                tracing::warn!(place = %self.asker.place, "a task that holds every worker asks for another");
+                books = self.shared.books();
             }
-            books.line.advance(self.ticket);
+        }
+        self.poll_in_line(books, arrives, cx)
+    }
+
+    /// The way of most requests: a worker is ready, nobody waits, and nothing has to be looked at.
+    fn take_at_once(&self, mut books: MutexGuard<'a, Books<C>>) -> Result<WorkerGuard<C>, MutexGuard<'a, Books<C>>> {
+        if books.line.waiting() > 0 || self.shared.looks.load(Ordering::Relaxed) {
+            return Err(books);
+        }
+        if books.slots.tally().idle == 0 || !self.shared.try_permit() {
+            return Err(books);
+        }
+        let Some((at, worker)) = books.slots.lend(&self.asker, self.now) else { unreachable!("one is idle") };
+        if self.shared.overdue(&worker, self.started, self.now).is_some() {
+            // It keeps its place in the line while that is seen to.
+            let kept = books.slots.take_back(at, worker, None);
+            debug_assert!(kept.is_ok(), "lent a moment ago, under the same lock");
+            self.shared.gate.add_permits(1);
+            return Err(books);
+        }
+        books.counters.lent += 1;
+        drop(books);
+        Ok(WorkerGuard::new(self.shared.clone(), at, worker))
+    }
+
+    /// Joins the line, with a permit if there is one left; whether there was.
+    fn join(&mut self, books: &mut Books<C>) -> bool {
+        let permit = self.shared.try_permit();
+        self.ticket = books.line.join(self.asker.clone(), permit);
+        if permit {
+            let mut calls = Calls::default();
+            // To itself, if at all: nobody before it has a permit and could have had a worker.
+            books.hand_over(self.now, &mut calls);
+        }
+        permit
+    }
+
+    fn poll_in_line(
+        &mut self,
+        mut books: MutexGuard<'a, Books<C>>,
+        mut now_is_fresh: bool,
+        cx: &mut Context<'_>,
+    ) -> Polled<C> {
+        let mut driven = false;
+        loop {
+            if books.closed {
+                return Poll::Ready(Err(PoolError::Closed));
+            }
+            books = match self.collect(books) {
+                Ok(guard) => return Poll::Ready(Ok(guard)),
+                Err(Some(books)) => books,
+                Err(None) => {
+                    books = self.shared.books();
+                    (driven, now_is_fresh) = (false, false);
+                    continue;
+                }
+            };
+            if !std::mem::take(&mut now_is_fresh) {
+                self.now = Instant::now();
+            }
+            if !books.line.is_front(self.ticket) {
+                return self.wait(books, cx);
+            }
             if driven {
                 if let Some(failure) = books.verdict(self.now, &self.shared.options) {
                     return Poll::Ready(Err(PoolError::Connect(failure)));
@@ -199,30 +180,67 @@ impl<'a, C: Send + 'static> Request<'a, C> {
                 return self.wait(books, cx);
             }
             // Before anything is looked at again, so that no change is missed.
-            let former = books.line.register(self.ticket, cx.waker());
+            let former = books.line.register(self.ticket, cx.waker(), self.deadline);
             drop(books);
             drop(former);
             self.shared.drive();
-            self.now = Instant::now();
             driven = true;
+            books = self.shared.books();
         }
     }
 
-    /// Nothing to be had: until the deadline.
-    fn wait(
+    /// Comes for the worker that was handed to it. `Err(None)`: it was not fit, and was set aside.
+    fn collect(
         &mut self,
         mut books: MutexGuard<'a, Books<C>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<WorkerGuard<C>, PoolError>> {
-        let Some(deadline) = self.deadline else { return Poll::Pending };
-        if self.now >= deadline {
-            return Poll::Ready(Err(self.timed_out(&mut books)));
+    ) -> Result<WorkerGuard<C>, Option<MutexGuard<'a, Books<C>>>> {
+        let Some((at, worker)) = books.line.collect(self.ticket) else { return Err(Some(books)) };
+        if self.shared.keeps_time(&worker) {
+            self.now = Instant::now();
         }
-        if self.own_timer.is_some() {
+        let mut remedy = self.shared.overdue(&worker, self.started, self.now);
+        if remedy.is_none() && self.shared.looks.load(Ordering::Relaxed) {
+            // The place in the line is kept until it is certain that this worker will do.
             drop(books);
-            return self.wait_alone(deadline, cx);
+            remedy = self.shared.look_at(&worker.connection);
+            books = self.shared.books();
         }
-        let former = books.line.register(self.ticket, cx.waker());
+        if let Some(remedy) = remedy {
+            self.reject(books, (at, worker), remedy);
+            return Err(None);
+        }
+        books.counters.lent += 1;
+        let guard = WorkerGuard::new(self.shared.clone(), at, worker);
+        self.leave(books);
+        Ok(guard)
+    }
+
+    fn reject(&self, mut books: MutexGuard<'a, Books<C>>, (at, worker): Handed<C>, remedy: Remedy) {
+        let mut calls = Calls::default();
+        let cut = books.slots.take_back(at, worker, Some(remedy)).err();
+        books.line.send_back(self.ticket);
+        books.hand_over(self.now, &mut calls);
+        calls.extend(books.drivers());
+        drop(books);
+        calls.make();
+        drop(cut);
+    }
+
+    /// Nothing to be had: until the deadline.
+    fn wait(&mut self, mut books: MutexGuard<'a, Books<C>>, cx: &mut Context<'_>) -> Polled<C> {
+        let shared_deadline = self.deadline.filter(|_| self.own_timer.is_none());
+        let former = books.line.register(self.ticket, cx.waker(), shared_deadline);
+        let (Some(deadline), None) = (self.deadline, &self.own_timer) else {
+            drop(books);
+            drop(former);
+            return self.wait_alone(cx);
+        };
+        if self.now >= deadline {
+            let error = self.timed_out(&mut books);
+            drop(books);
+            drop(former);
+            return Poll::Ready(Err(error));
+        }
         let here = current_runtime();
         let set = match (books.armed_for, here) {
             (Some((at, home)), Some(here)) if home == here && at <= deadline => false,
@@ -236,9 +254,11 @@ impl<'a, C: Send + 'static> Request<'a, C> {
                 true
             }
             _ => {
+                let former_too = books.line.register(self.ticket, cx.waker(), None);
                 drop(books);
-                drop(former);
-                return self.wait_alone(deadline, cx);
+                drop((former, former_too));
+                self.own_timer = Some(Box::pin(sleep_until(deadline)));
+                return self.wait_alone(cx);
             }
         };
         drop(books);
@@ -249,9 +269,9 @@ impl<'a, C: Send + 'static> Request<'a, C> {
         Poll::Pending
     }
 
-    /// With a timer of its own.
-    fn wait_alone(&mut self, deadline: Instant, cx: &mut Context<'_>) -> Poll<Result<WorkerGuard<C>, PoolError>> {
-        let timer = self.own_timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
+    /// With a timer of its own, or without any.
+    fn wait_alone(&mut self, cx: &mut Context<'_>) -> Polled<C> {
+        let Some(timer) = &mut self.own_timer else { return Poll::Pending };
         ready!(timer.as_mut().poll(cx));
         self.now = Instant::now();
         Poll::Ready(Err(self.timed_out(&mut self.shared.books())))
@@ -259,73 +279,47 @@ impl<'a, C: Send + 'static> Request<'a, C> {
 
     fn timed_out(&self, books: &mut Books<C>) -> PoolError {
         books.counters.timeouts += 1;
-        let phase = if self.has_permit { books.phase() } else { PoolPhase::Waiting };
+        let phase = if books.line.is_front(self.ticket) { books.phase() } else { PoolPhase::Waiting };
         let detail = TimeoutDetail {
             phase,
             waited: self.now.saturating_duration_since(self.started),
             holders: books.holders(self.now),
-            all_mine: books.all_held_by(self.task),
+            all_mine: books.all_held_by(self.asker.task),
             cause: books.health.cause(),
         };
         PoolError::Timeout(PoolTimeout::new(detail))
     }
 
-    fn join(&mut self, books: &mut Books<C>) {
-        if !self.in_line {
-            self.deadline = self.limit.and_then(|limit| self.started.checked_add(limit));
-            books.line.join(self.ticket, self.deadline);
-            self.in_line = true;
-        }
-        if self.has_permit {
-            books.line.advance(self.ticket);
-        }
-    }
-
-    /// Takes an idle worker and makes it the guard's, together with the permit. `None`: it was not fit, and is set aside.
-    fn lend(&mut self, mut books: MutexGuard<'a, Books<C>>) -> Option<WorkerGuard<C>> {
-        let (at, worker) = books.slots.lend(self.place, self.purpose.as_ref(), self.task, self.now)?;
-        if let Some(remedy) = self.shared.overdue(&worker, self.started, self.now) {
-            self.reject(books, at, worker, remedy);
-            return None;
-        }
-        if self.shared.looks.load(Ordering::Relaxed) {
-            // The place in the line is kept until it is certain that this worker will do.
-            drop(books);
-            let remedy = self.shared.look_at(&worker.connection);
-            books = self.shared.books();
-            if let Some(remedy) = remedy {
-                self.reject(books, at, worker, remedy);
-                return None;
-            }
-        }
-        books.counters.lent += 1;
-        self.has_permit = false;
-        let guard = WorkerGuard::new(self.shared.clone(), at, worker);
-        self.leave(books);
-        Some(guard)
-    }
-
-    fn reject(&self, mut books: MutexGuard<'a, Books<C>>, at: usize, worker: Box<Worker<C>>, remedy: Remedy) {
-        let cut = books.slots.take_back(at, worker, Some(remedy)).err();
-        let wakers = books.drivers();
-        drop(books);
-        wake(wakers);
-        drop(cut);
-    }
-
+    /// Leaves the line; the permit stays with the guard.
     fn leave(&mut self, mut books: MutexGuard<'a, Books<C>>) {
-        if !std::mem::take(&mut self.in_line) {
-            return;
+        let left = books.line.leave(std::mem::take(&mut self.ticket));
+        self.left(books, Calls::default());
+        drop(left);
+    }
+
+    /// Leaves the line; what it has goes to the next.
+    fn give_up(&mut self) {
+        let mut calls = Calls::default();
+        let mut books = self.shared.books();
+        let Some(left) = books.line.leave(std::mem::take(&mut self.ticket)) else { return };
+        let cut = left.handed.and_then(|(at, worker)| books.slots.take_back(at, worker, None).err());
+        if left.had_permit {
+            books.return_permit(&self.shared.gate, &mut calls);
         }
-        let former = books.line.leave(self.ticket);
-        let due = books.line.due(books.slots.tally().idle);
+        if books.line.fronts() > 0 && books.slots.tally().idle > 0 {
+            books.hand_over(Instant::now(), &mut calls);
+        }
+        self.left(books, calls);
+        drop((left.waker, cut));
+    }
+
+    fn left(&self, books: MutexGuard<'a, Books<C>>, mut calls: Calls) {
         // The alarm has rung, and this one may have been the one to set it again.
-        let successor =
-            if self.deadline.is_some() && books.armed_for.is_none() { books.line.first_timed() } else { None };
+        if self.deadline.is_some() && books.armed_for.is_none() {
+            calls.add(books.line.first_timed());
+        }
         drop(books);
-        drop(former);
-        wake(due);
-        wake(successor);
+        calls.make();
         if !self.shared.jobs.is_empty() {
             self.shared.driver_left();
         }
@@ -334,11 +328,8 @@ impl<'a, C: Send + 'static> Request<'a, C> {
 
 impl<C: Send + 'static> Drop for Request<'_, C> {
     fn drop(&mut self) {
-        if self.in_line {
-            self.leave(self.shared.books());
-        }
-        if self.has_permit && self.shared.books().settle_permit() {
-            self.shared.gate.add_permits(1);
+        if self.ticket != 0 {
+            self.give_up();
         }
     }
 }

@@ -3,21 +3,22 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError, Weak};
-use std::task::Waker;
 
 use super::alarm::Alarm;
-use super::books::{Books, Keeper, Next};
+use super::books::{Books, Calls, Keeper, Next};
 use super::chance;
 use super::error::Cause;
 use super::jobs::Jobs;
 use super::options::Options;
 use super::slots::{Needs, Remedy, Work, Worker};
-use super::sync::{AtomicBool, Instant, Mutex, MutexGuard, Semaphore};
+use super::sync::{AtomicBool, Instant, Mutex, MutexGuard, Semaphore, SemaphorePermit};
 use super::tending::{Tend, looks_bad};
 use super::work::{self, Pause, SlotLease};
+use crate::lock::wake;
 
 pub(super) struct Shared<C: Send + 'static> {
-    /// One permit for each worker that is not on loan, ready or not.
+    /// One permit for each slot that is neither on loan nor promised to one who waits. Used under the books' lock only, so
+    /// that who has one and who stands where in the line never disagree.
     pub(super) gate: Semaphore,
     books: Mutex<Books<C>>,
     pub(super) jobs: Jobs<C>,
@@ -53,6 +54,11 @@ impl<C: Send + 'static> Shared<C> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Takes a permit if there is one; under the books' lock.
+    pub(super) fn try_permit(&self) -> bool {
+        self.gate.try_acquire().map(SemaphorePermit::forget).is_ok()
+    }
+
     // ---- the life of a worker on loan
 
     /// What keeps an idle worker from being lent to a request that came at `arrived`: the part that is plain arithmetic.
@@ -77,10 +83,10 @@ impl<C: Send + 'static> Shared<C> {
     }
 
     /// What a worker needs that comes back from a loan.
-    pub(super) fn look_back(&self, worker: &Worker<C>, now: Instant) -> Option<Remedy> {
+    pub(super) fn look_back(&self, worker: &Worker<C>, now: Option<Instant>) -> Option<Remedy> {
         let suspect = std::thread::panicking();
         let reset = self.resets.load(Ordering::Relaxed);
-        if worker.expires.is_some_and(|at| at <= now) {
+        if worker.expires.is_some_and(|at| now.is_some_and(|now| at <= now)) {
             return Some(Remedy::Close { heal: self.options.heals() });
         }
         match self.look_at(&worker.connection) {
@@ -105,37 +111,42 @@ impl<C: Send + 'static> Shared<C> {
         None
     }
 
-    /// A worker comes back from a loan, its permit with it.
-    pub(super) fn give_back(&self, at: usize, mut worker: Box<Worker<C>>, remedy: Option<Remedy>, now: Instant) {
-        worker.proven = now;
+    /// A worker comes back from a loan, its permit with it. `now`: the clock, if it had to be read.
+    pub(super) fn give_back(
+        &self,
+        at: usize,
+        mut worker: Box<Worker<C>>,
+        remedy: Option<Remedy>,
+        now: Option<Instant>,
+    ) {
+        worker.proven = now.unwrap_or(worker.proven);
         worker.fresh = false;
+        let mut calls = Calls::default();
         let mut books = self.books();
         let cut = books.slots.take_back(at, worker, remedy).err();
-        let due = books.line.due(books.slots.tally().idle);
+        books.return_permit(&self.gate, &mut calls);
+        if books.line.fronts() > 0 {
+            books.hand_over(now.unwrap_or_else(Instant::now), &mut calls);
+        }
         // Read after the move: a surplus worker is to be closed although nothing is wrong with it.
         let tally = books.slots.tally();
-        let drivers = if tally.to_close + tally.to_tend > 0 { books.drivers() } else { Vec::new() };
-        let permit = books.settle_permit();
-        drop(books);
-        if permit {
-            self.gate.add_permits(1);
+        if tally.to_close + tally.to_tend > 0 {
+            calls.extend(books.drivers());
         }
-        wake(due);
-        wake(drivers);
+        drop(books);
+        calls.make();
         drop(cut);
     }
 
     /// A loan ends without its worker, its permit with it.
     pub(super) fn end_loan(&self, at: usize, worker: u64) {
+        let mut calls = Calls::default();
         let mut books = self.books();
         books.slots.end_loan(at, worker, self.options.heals());
-        let permit = books.settle_permit();
-        let wakers = books.watchers();
+        books.return_permit(&self.gate, &mut calls);
+        calls.extend(books.watchers());
         drop(books);
-        if permit {
-            self.gate.add_permits(1);
-        }
-        wake(wakers);
+        calls.make();
     }
 
     // ---- what jobs report
@@ -145,11 +156,14 @@ impl<C: Send + 'static> Shared<C> {
     }
 
     pub(super) fn settle(&self, at: usize, worker: Box<Worker<C>>) {
+        let now = Instant::now();
+        let mut calls = Calls::default();
         let mut books = self.books();
         let given_up = books.slots.settle(at, worker).err();
-        let wakers = books.watchers();
+        books.hand_over(now, &mut calls);
+        calls.extend(books.watchers());
         drop(books);
-        wake(wakers);
+        calls.make();
         drop(given_up);
     }
 
@@ -169,11 +183,13 @@ impl<C: Send + 'static> Shared<C> {
         books.health.succeeded();
         let given_up =
             books.slots.settle(at, Box::new(Worker { id, connection, expires, proven: now, fresh: true })).err();
-        let wakers = books.watchers();
+        let mut calls = Calls::default();
+        books.hand_over(now, &mut calls);
+        calls.extend(books.watchers());
         drop(books);
         drop(given_up);
         tracing::debug!(worker = id, "a worker is connected");
-        wake(wakers);
+        calls.make();
     }
 
     /// `failure`: after how many failures the attempt began, and why it failed; `None` when that says nothing.
@@ -236,6 +252,46 @@ impl<C: Send + 'static> Shared<C> {
         });
     }
 
+    /// Looks at the idle workers, a few at a time, so that requests find some meanwhile; sets aside those that are
+    /// broken or interrupted.
+    pub(super) fn look_around(&self) {
+        if !self.looks.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut left = self.books().slots.tally().idle;
+        while left > 0 {
+            let mut books = self.books();
+            // Back they go to the other end, so that after a round they lie as before.
+            let some = books.slots.take_rested((left / 2).clamp(1, 64));
+            drop(books);
+            if some.is_empty() {
+                return;
+            }
+            left = left.saturating_sub(some.len());
+            for (at, worker) in some {
+                match self.look_at(&worker.connection) {
+                    Some(remedy) => self.sidelined(at, worker, remedy),
+                    None => self.looked_at(at, worker),
+                }
+            }
+        }
+    }
+
+    fn looked_at(&self, at: usize, worker: Box<Worker<C>>) {
+        let mut calls = Calls::default();
+        let mut books = self.books();
+        let given_up = books.slots.settle(at, worker).err();
+        if books.line.fronts() > 0 {
+            books.hand_over(Instant::now(), &mut calls);
+        }
+        if books.slots.tally().to_close > 0 {
+            calls.extend(books.drivers());
+        }
+        drop(books);
+        calls.make();
+        drop(given_up);
+    }
+
     /// Changes how many connections there may be.
     pub(super) fn resize(&self, size: usize) {
         let mut books = self.books();
@@ -244,16 +300,15 @@ impl<C: Send + 'static> Shared<C> {
         }
         let before = books.slots.size();
         books.slots.resize(size, self.options.heals());
-        let mut new_permits = size.saturating_sub(before);
-        let paid = new_permits.min(books.debt);
-        books.debt -= paid;
-        new_permits -= paid;
         let surplus = before.saturating_sub(size);
         books.debt += surplus - self.gate.forget_permits(surplus);
-        let wakers = books.watchers();
+        let mut calls = Calls::default();
+        for _ in before..size {
+            books.return_permit(&self.gate, &mut calls);
+        }
+        calls.extend(books.watchers());
         drop(books);
-        self.gate.add_permits(new_permits);
-        wake(wakers);
+        calls.make();
     }
 
     // ---- carrying jobs on
@@ -327,12 +382,5 @@ impl<C: Send + 'static> Drop for Shared<C> {
     fn drop(&mut self) {
         // It sees that the pool is gone, and ends.
         self.call_keeper();
-    }
-}
-
-/// Wakes, outside any lock.
-pub(super) fn wake(wakers: impl IntoIterator<Item = Waker>) {
-    for waker in wakers {
-        waker.wake();
     }
 }

@@ -24,14 +24,20 @@ pub(super) struct Worker<C> {
     pub(super) fresh: bool,
 }
 
-/// Who has a worker.
+/// Who asks for a worker, as the pool tells those who wait for it.
 #[derive(Clone, Debug)]
-pub(super) struct Loan {
-    pub(super) worker: u64,
+pub(super) struct Asker {
     pub(super) place: &'static Location<'static>,
     /// What for, where that says more than the place.
     pub(super) purpose: Option<Arc<str>>,
     pub(super) task: Option<task::Id>,
+}
+
+/// Who has a worker.
+#[derive(Clone, Debug)]
+pub(super) struct Loan {
+    pub(super) worker: u64,
+    pub(super) asker: Asker,
     pub(super) since: Instant,
     /// Its length was reported already.
     pub(super) reported: bool,
@@ -202,16 +208,11 @@ impl<C> Slots<C> {
     }
 
     /// Lends the worker that was used last.
-    pub(super) fn lend(
-        &mut self,
-        place: &'static Location<'static>,
-        purpose: Option<&Arc<str>>,
-        task: Option<task::Id>,
-        now: Instant,
-    ) -> Option<(usize, Box<Worker<C>>)> {
+    #[inline(always)]
+    pub(super) fn lend(&mut self, asker: &Asker, now: Instant) -> Option<(usize, Box<Worker<C>>)> {
         let at = self.idle.pop()?;
         let Slot::Idle(worker) = &self.slots[at] else { unreachable!("the stack of idle slots holds idle slots") };
-        let loan = Loan { worker: worker.id, place, purpose: purpose.cloned(), task, since: now, reported: false };
+        let loan = Loan { worker: worker.id, asker: asker.clone(), since: now, reported: false };
         match self.shift(at, Slot::OnLoan(loan)) {
             Slot::Idle(worker) => Some((at, worker)),
             _ => unreachable!("looked at above"),
@@ -363,6 +364,19 @@ impl<C> Slots<C> {
             Slot::Idle(worker) => drop(self.shift(at, Slot::Ailing(worker, remedy))),
             other => drop(self.shift(at, other)),
         }
+    }
+
+    /// Takes the idle workers that were used least recently, at most `most`, to be looked at.
+    pub(super) fn take_rested(&mut self, most: usize) -> Vec<(usize, Box<Worker<C>>)> {
+        let rested: Vec<usize> = self.idle.drain(..most.min(self.idle.len())).collect();
+        let mut taken = Vec::with_capacity(rested.len());
+        for at in rested {
+            match self.shift(at, Slot::Busy(Work::Checking)) {
+                Slot::Idle(worker) => taken.push((at, worker)),
+                _ => unreachable!("the stack of idle slots holds idle slots"),
+            }
+        }
+        taken
     }
 
     /// Takes idle workers that are past their time out of the line of those to be lent.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::panic::Location;
 
-use super::slots::{Needs, Remedy, Slot, Slots, Tally, Work, Worker};
+use super::slots::{Asker, Needs, Remedy, Slot, Slots, Tally, Work, Worker};
 use super::sync::Instant;
 
 /// A worker or an attempt that is not in the pool's hands.
@@ -39,7 +39,8 @@ fn count(slots: &Slots<u64>, fits: impl Fn(&Slot<u64>) -> bool) -> usize {
 impl Model {
     fn lend(&mut self, slots: &mut Slots<u64>, now: Instant) {
         let idle = count(slots, |slot| matches!(slot, Slot::Idle(_)));
-        let lent = slots.lend(Location::caller(), None, None, now);
+        let asker = Asker { place: Location::caller(), purpose: None, task: None };
+        let lent = slots.lend(&asker, now);
         assert_eq!(lent.is_some(), idle > 0);
         self.out.extend(lent.map(|(at, worker)| Out::Loan(at, worker)));
     }

@@ -11,7 +11,7 @@ mod parts {
 
     pub(crate) use tokio::runtime::Id as RuntimeId;
     pub(crate) use tokio::spawn;
-    pub(crate) use tokio::sync::{AcquireError, Semaphore, SemaphorePermit};
+    pub(crate) use tokio::sync::{Semaphore, SemaphorePermit};
     pub(crate) use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
 
     /// The runtime that this code runs in.
@@ -29,7 +29,7 @@ mod parts {
     use std::task::{Context, Poll, Waker};
     use std::time::Duration;
 
-    use shuttle::future::batch_semaphore::{BatchSemaphore, Fairness};
+    use shuttle::future::batch_semaphore::{BatchSemaphore, Fairness, TryAcquireError};
     pub(crate) use shuttle::future::spawn;
     pub(crate) use shuttle::sync::atomic::{AtomicBool, AtomicUsize};
     pub(crate) use shuttle::sync::{Mutex, MutexGuard};
@@ -55,9 +55,6 @@ mod parts {
 
     pub(crate) struct SemaphorePermit<'a>(&'a Semaphore);
 
-    #[derive(Debug)]
-    pub(crate) struct AcquireError;
-
     impl Semaphore {
         pub(crate) const MAX_PERMITS: usize = tokio::sync::Semaphore::MAX_PERMITS;
 
@@ -65,13 +62,8 @@ mod parts {
             Self(BatchSemaphore::new(permits, Fairness::StrictlyFair))
         }
 
-        pub(crate) async fn acquire(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
-            self.0.acquire(1).await.map_err(|_| AcquireError)?;
-            Ok(SemaphorePermit(self))
-        }
-
-        pub(crate) fn try_acquire(&self) -> Result<SemaphorePermit<'_>, AcquireError> {
-            self.0.try_acquire(1).map_err(|_| AcquireError)?;
+        pub(crate) fn try_acquire(&self) -> Result<SemaphorePermit<'_>, TryAcquireError> {
+            self.0.try_acquire(1)?;
             Ok(SemaphorePermit(self))
         }
 

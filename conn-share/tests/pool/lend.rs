@@ -1,12 +1,13 @@
 //! Lending, giving back, running out.
 
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::task::Poll;
 use std::time::Duration;
 
-use conn_share::{PoolError, PoolPhase, WorkerGuard};
+use conn_share::{AsyncPool, PoolError, PoolPhase, WorkerGuard};
 
-use crate::lab::{Device, numbers, settle};
+use crate::lab::{Device, Mood, numbers, orphan, settle};
 
 #[tokio::test]
 async fn workers_are_connected_side_by_side_at_the_start() {
@@ -109,6 +110,52 @@ async fn a_worker_that_breaks_while_idle_is_not_lent() {
     settle().await;
     broken.store(true, SeqCst);
     assert_ne!(pool.get().await.unwrap().number, number);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_breaks_while_idle_is_replaced_without_being_asked_for() {
+    let device = Device::new();
+    let pool = device.pool().size(3).start().await.unwrap();
+    let line = pool.get().await.unwrap();
+    let broken = line.broken.clone();
+    drop(line);
+    settle().await;
+    broken.store(true, SeqCst);
+    device.set(|moods| moods.connect = Mood::Waits);
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let status = pool.status();
+    assert_eq!((status.idle, status.connecting, device.goodbyes.load(SeqCst)), (2, 1, 1), "{status:?}");
+    device.gate.add_permits(1);
+    settle().await;
+    assert_eq!((pool.status().idle, device.open(), device.attempts()), (3, 3, 4));
+    // Those that are well stay, in their order.
+    let numbers = [pool.get().await.unwrap(), pool.get().await.unwrap(), pool.get().await.unwrap()];
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    assert_eq!((numbers.map(|worker| worker.number), device.attempts()), ([4, 2, 1], 4));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lazy_pool_closes_a_worker_that_breaks_while_idle() {
+    let device = Device::new();
+    let pool = device.pool().size(2).lazy().look_every(Duration::from_secs(20)).start().await.unwrap();
+    let broken = pool.get().await.unwrap().broken.clone();
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    broken.store(true, SeqCst);
+    assert_eq!(pool.status().idle, 1);
+    tokio::time::sleep(Duration::from_secs(11)).await;
+    assert_eq!((pool.status().idle, device.open(), device.attempts()), (0, 0, 1));
+}
+
+#[tokio::test]
+async fn without_a_background_task_a_dead_worker_is_not_counted_either() {
+    let connect = || std::future::ready(Ok::<_, String>(Arc::new(AtomicBool::new(false))));
+    let pool = orphan(AsyncPool::builder(connect).size(2).is_broken(|broken| broken.load(SeqCst)));
+    let broken = pool.get().await.unwrap().clone();
+    assert_eq!(pool.status().idle, 2);
+    broken.store(true, SeqCst);
+    assert_eq!((pool.status().idle, pool.status().closing), (1, 1));
+    drop((pool.get().await.unwrap(), pool.get().await.unwrap()));
+    assert_eq!(pool.status().idle, 2);
 }
 
 #[tokio::test]

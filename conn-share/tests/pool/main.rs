@@ -15,4 +15,5 @@ mod reports;
 mod runtimes;
 mod size;
 mod storm;
+mod wakers;
 mod warm;

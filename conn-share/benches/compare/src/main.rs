@@ -13,15 +13,23 @@ mod pools;
 use pools::{Bb8, ConnShare, Deadpool, FastPool, Mobc, Pool};
 
 fn main() {
-    if std::env::args().any(|arg| arg == "profile") {
-        // Ours alone, for a profiler.
-        runtime(1).block_on(async { println!("{:.1} ns", get_and_drop(&ConnShare::new(5).await, 20_000_000).await) });
+    let args = |wanted: &str| std::env::args().any(|arg| arg == wanted);
+    if args("profile") {
+        // One pool alone, for a profiler: ours, or with `deadpool` that one; `contended` for 64 tasks.
+        let (contended, theirs) = (args("contended"), args("deadpool"));
+        let nanos = match (contended, theirs) {
+            (true, false) => contend::<ConnShare>(64, 1).0,
+            (true, true) => contend::<Deadpool>(64, 1).0,
+            (false, false) => runtime(1).block_on(async { get_and_drop(&ConnShare::new(5).await, 1_000_000).await }),
+            (false, true) => runtime(1).block_on(async { get_and_drop(&Deadpool::new(5).await, 1_000_000).await }),
+        };
+        println!("{nanos:.1} ns");
         return;
     }
-    let rounds = if std::env::args().any(|arg| arg == "quick") { 5 } else { 31 };
+    let rounds = if args("quick") { 5 } else { 31 };
     uncontended(5, rounds * 10);
     uncontended(5000, rounds * 10);
-    if std::env::args().any(|arg| arg == "alone") {
+    if args("alone") {
         return;
     }
     for tasks in [64, 1024] {
