@@ -176,6 +176,24 @@ impl<C: ConnectionClass> Lend for Pooled<C> {
 }
 
 /// The pool under an alias, whatever its class; from [`Device::pool`](crate::Device::pool).
+///
+/// ```
+/// # #[cfg(feature = "sim")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> conn_share::Result<()> {
+/// # use conn_share::{Device, Path};
+/// # let router = conn_share::sim::Router::builder().hostname("r1").user("admin", "pw").start().await.expect("loopback");
+/// # let path = Path::telnet("127.0.0.1").port(router.telnet_addr().port());
+/// # let device = Device::builder("r1").os("frr").login("admin", "pw").enable("pw").path("console", path).build()?;
+/// # device.connect::<conn_share::TelnetConnection>(conn_share::ConnectOptions::via("console").pool_size(2)).await?;
+/// let pool = device.pool("console")?;
+/// let (one, other) = (pool.get().await?, pool.get().await?);
+/// tokio::try_join!(one.execute("show version"), other.execute("show ip route"))?;
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "sim"))]
+/// # fn main() {}
+/// ```
 #[derive(Clone)]
 pub struct DevicePool {
     pub(super) pool: Arc<dyn Lend>,
