@@ -252,6 +252,8 @@ impl fmt::Debug for DevicePool {
 /// A worker on loan, as a connection.
 struct Worker<C: ConnectionClass>(WorkerGuard<Session<C>>);
 
+// One that is forgotten would be the provided one, and not the class's own.
+#[deny(clippy::missing_trait_methods)]
 #[async_trait]
 impl<C: ConnectionClass> Connection for Worker<C> {
     async fn connect(&self) -> Result<()> {
