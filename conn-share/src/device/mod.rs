@@ -40,6 +40,7 @@ pub use session::Session;
 pub use testbed::{Testbed, UnknownKey};
 pub use unfinished::Unfinished;
 pub use workers::DevicePool;
+use workers::Pooled;
 
 /// A network device: the ways to it, the logins, what it allows, and the connections that are open.
 ///
@@ -478,8 +479,8 @@ impl Device {
     pub fn pool_as<C: ConnectionClass>(&self, alias: &str) -> Result<AsyncPool<Session<C>>> {
         let entry = self.connections.entry(Some(alias))?;
         let connection: Arc<dyn Any + Send + Sync> = entry.link.connection.clone();
-        match connection.downcast::<AsyncPool<Session<C>>>() {
-            Ok(pool) => Ok((*pool).clone()),
+        match connection.downcast::<Pooled<C>>() {
+            Ok(pooled) => Ok(pooled.pool.clone()),
             Err(_) => Err(self.is_not(&entry, &format!("a pool of {}", std::any::type_name::<C>()))),
         }
     }
