@@ -17,6 +17,24 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 /// on [`Error::kind`]; the text is for people. The cause, where there is one, is the `source()`.
 ///
 /// A clone is cheap to pass on to everybody who waited for the same thing: the cause is shared.
+///
+/// ```
+/// use conn_share::{Error, ErrorKind};
+///
+/// fn advice(error: &Error) -> &'static str {
+///     match error.kind() {
+///         ErrorKind::Authentication => "look at the password, and do not try again",
+///         ErrorKind::HostKey => "compare the key with the device's own",
+///         _ if error.was_sent() => "the device may have done it: look before you repeat it",
+///         _ if error.is_transient() => "try again",
+///         _ => "read the text",
+///     }
+/// }
+///
+/// let lost = Error::new(ErrorKind::Disconnected, "the connection broke").with_device("r1 via mgmt");
+/// assert_eq!(advice(&lost), "try again");
+/// assert_eq!(advice(&lost.with_sent(true)), "the device may have done it: look before you repeat it");
+/// ```
 #[derive(Clone)]
 pub struct Error(Box<Detail>);
 
@@ -139,6 +157,19 @@ impl Error {
     }
 
     /// A limit ran out: on the network, in a lock's queue or in a pool's.
+    ///
+    /// ```
+    /// # use conn_share::{AsyncPool, Error};
+    /// # use std::time::Duration;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let pool = AsyncPool::builder(|| async { Ok::<_, Error>(()) }).size(1).start().await?;
+    /// let _only = pool.get().await?;
+    /// let error: Error = pool.get_timeout(Duration::from_millis(10)).await.expect_err("it is on loan").into();
+    /// assert!(error.is_timeout()); // though its kind is `Pool`
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn is_timeout(&self) -> bool {
         self.0.kind == ErrorKind::Timeout
             || self.cause::<LockError>().is_some_and(LockError::is_timeout)

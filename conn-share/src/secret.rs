@@ -8,6 +8,14 @@ use zeroize::Zeroizing;
 ///
 /// `Debug` shows `Secret(..)` whatever the text. The text comes out through [`Secret::expose`] alone, so that
 /// every place that uses it can be found by name.
+///
+/// ```
+/// use conn_share::Secret;
+///
+/// let secret = Secret::new("hunter2");
+/// assert_eq!(format!("{secret:?}"), "Secret(..)");
+/// assert_eq!(secret.expose(), "hunter2");
+/// ```
 #[derive(Clone)]
 pub struct Secret(Zeroizing<String>);
 

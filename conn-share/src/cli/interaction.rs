@@ -7,6 +7,14 @@ use crate::Secret;
 /// A question that a command may ask, and the answer to type: stated by the caller, never guessed.
 ///
 /// It is answered when the last line, without blanks at its end, ends with the expected text; once.
+///
+/// ```
+/// use conn_share::{ExecuteOptions, Interaction};
+///
+/// let options = ExecuteOptions::new()
+///     .interaction(Interaction::line("Save? [yes/no]:", "no"))
+///     .interaction(Interaction::keys("[confirm]", "y"));
+/// ```
 #[derive(Clone)]
 pub struct Interaction {
     expect: String,

@@ -175,6 +175,73 @@ pub type BoxedSection<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 pub type OnLine<'a> = &'a mut (dyn FnMut(&str) + Send);
 
 /// A connection class that a [`Device`](crate::Device) can make: the type given to `device.connect::<C>(..)`.
+///
+/// ```
+/// use async_trait::async_trait;
+/// use conn_share::{
+///     BoxedSection, ConnLock, ConnectOptions, Connection, ConnectionClass, Device, Lockable, Path, Reply, Result, Target, locked,
+/// };
+///
+/// /// Answers each command with itself.
+/// #[derive(Lockable)]
+/// #[lockable(accept_interrupted)] // a line is put down whole, or not at all
+/// struct Parrot {
+///     lock: ConnLock<Option<String>>,
+/// }
+///
+/// #[locked]
+/// #[async_trait]
+/// impl Connection for Parrot {
+///     async fn connect(&self) -> Result<()> {
+///         Ok(())
+///     }
+///
+///     async fn disconnect(&self) -> Result<()> {
+///         Ok(())
+///     }
+///
+///     fn is_connected(&self) -> bool {
+///         true
+///     }
+///
+///     async fn send(&self, text: &str) -> Result<()> {
+///         *self.lock.state() = Some(text.to_owned());
+///         Ok(())
+///     }
+///
+///     async fn receive(&self) -> Result<String> {
+///         Ok(self.lock.state().take().unwrap_or_default())
+///     }
+///
+///     async fn execute(&self, command: &str) -> Result<Reply> {
+///         self.send(command).await?;
+///         Ok(Reply::new(self.receive().await?))
+///     }
+///
+///     async fn configure(&self, config: &str) -> Result<Reply> {
+///         self.execute(config).await
+///     }
+///
+///     async fn exclusively<'a>(&'a self, section: BoxedSection<'a>) -> Result<()> {
+///         section.await;
+///         Ok(())
+///     }
+/// }
+///
+/// impl ConnectionClass for Parrot {
+///     fn from_target(_: &Target) -> Result<Self> {
+///         Ok(Self { lock: ConnLock::default() })
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<()> {
+/// let device = Device::builder("r1").path("bird", Path::new("cage", "localhost")).build()?;
+/// device.connect::<Parrot>(ConnectOptions::via("bird").pool_size(2)).await?;
+/// assert_eq!(device.execute("hello").await?, "hello");
+/// # Ok(())
+/// # }
+/// ```
 pub trait ConnectionClass: Connection + Sized {
     /// Makes one, unconnected. An address or an option it cannot use is an [`ErrorKind::Config`](crate::ErrorKind).
     fn from_target(target: &Target) -> Result<Self>;

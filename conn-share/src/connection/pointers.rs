@@ -13,6 +13,7 @@ type Calling<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + Send + 'a>>;
 /// every call through an `Arc<dyn Connection>`. Provided methods are forwarded like the others.
 macro_rules! forward {
     ($pointer:ident) => {
+        #[deny(clippy::missing_trait_methods)]
         impl<C: Connection + ?Sized> Connection for $pointer<C> {
             fn connect<'a, 'b>(&'a self) -> Calling<'b, ()>
             where

@@ -8,6 +8,19 @@ use crate::secret::masked;
 use crate::{Error, ErrorKind, Result};
 
 /// The whole answer to one command: derefs to its text.
+///
+/// ```
+/// use conn_share::{ErrorKind, Reply};
+///
+/// let reply = Reply::new("Interface  Status\neth0       up");
+/// assert_eq!(reply.lines().count(), 2); // a `str` in all that one reads
+/// assert!(reply.contains("eth0"));
+/// assert!(reply.refused().is_none());
+///
+/// // As a connection of one's own makes it, when the device did not like the command:
+/// let reply = Reply::new("% Unknown command").with_refusal(Some("% Unknown command".to_owned()));
+/// assert_eq!(reply.ok().unwrap_err().kind(), ErrorKind::Refused);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     text: String,

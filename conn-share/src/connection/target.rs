@@ -30,6 +30,22 @@ pub struct Credential {
 /// Everything a [`ConnectionClass`](crate::ConnectionClass) needs to make a connection: address, credentials, platform, limits.
 ///
 /// Values that are not set fall back to the connection class's own defaults.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use conn_share::{HostKeys, Target};
+///
+/// let target = Target::new("192.0.2.1")
+///     .name("r1")
+///     .username("admin")
+///     .password("pw")
+///     .enable("secret")
+///     .platform("frr")
+///     .host_keys(HostKeys::known().file("lab_known_hosts"))
+///     .command_timeout(Duration::from_secs(20));
+/// assert!(!format!("{target:?}").contains("secret"));
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Target {

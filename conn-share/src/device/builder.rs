@@ -18,6 +18,29 @@ const LOGINS_AT_ONCE: usize = 5;
 const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Describes a [`Device`]: made by [`Device::builder`], ended by [`DeviceBuilder::build`].
+///
+/// ```
+/// use conn_share::{Credential, Device, Path};
+///
+/// let mut console = Credential::default();
+/// console.username = "operator".to_owned();
+///
+/// let device = Device::builder("r1")
+///     .os("cisco_ios")
+///     .login("admin", "pw")
+///     .enable("secret")
+///     .credential("console", console)
+///     .path("mgmt", Path::ssh("192.0.2.1"))
+///     .path("con0", Path::telnet("terminal-server.example").port(2003))
+///     .default_via("mgmt")
+///     .max_sessions(4) // the router has five lines, one of them for people
+///     .build()?;
+/// assert_eq!(device.paths().collect::<Vec<_>>(), ["con0", "mgmt"]);
+///
+/// let mistake = Device::builder("r2").max_sessions(0).build().unwrap_err();
+/// assert!(mistake.to_string().contains("max_sessions"));
+/// # Ok::<(), conn_share::Error>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "a builder does nothing until `build`"]
 pub struct DeviceBuilder {

@@ -18,6 +18,15 @@ const BY_PROTOCOL: [&str; 2] = ["unicon", "unicon.Unicon"];
 /// Connection classes by name: the names of protocols, and those that a path's or a testbed's `class:` gives.
 ///
 /// The crate's own are there from the start, each under its protocol and its own name.
+///
+/// ```
+/// use conn_share::{Classes, Device, Path, TelnetConnection};
+///
+/// let classes = Classes::new().with::<TelnetConnection>("console");
+/// let path = Path::telnet("192.0.2.1").class("console"); // what `Device::open` makes by this path
+/// let device = Device::builder("r1").path("con0", path).classes(classes).build()?;
+/// # Ok::<(), conn_share::Error>(())
+/// ```
 #[derive(Clone)]
 pub struct Classes {
     recipes: BTreeMap<String, fn(Plan) -> Recipe>,

@@ -14,6 +14,25 @@ use super::pcall::pcall;
 ///
 /// A [`Device`](crate::Device) has one ([`Device::connections`](crate::Device::connections)); its own methods go
 /// through it.
+///
+/// ```
+/// # #[cfg(feature = "sim")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> conn_share::Result<()> {
+/// # use conn_share::{Device, Path};
+/// # let router = conn_share::sim::Router::builder().hostname("r1").user("admin", "pw").start().await.expect("loopback");
+/// # let path = Path::telnet("127.0.0.1").port(router.telnet_addr().port());
+/// # let device = Device::builder("r1").os("frr").login("admin", "pw").enable("pw").path("console", path).build()?;
+/// # device.connect::<conn_share::TelnetConnection>(conn_share::ConnectOptions::via("console")).await?;
+/// let connections = device.connections();
+/// assert_eq!(connections.aliases(), ["console"]);
+/// assert_eq!(connections.default_alias().as_deref(), Some("console"));
+/// assert!(connections.is_connected("console"));
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "sim"))]
+/// # fn main() {}
+/// ```
 #[derive(Clone)]
 pub struct ConnectionManager {
     book: Arc<Book>,

@@ -40,6 +40,7 @@ pub use session::Session;
 pub use testbed::{Testbed, UnknownKey};
 pub use unfinished::Unfinished;
 pub use workers::DevicePool;
+use workers::Pooled;
 
 /// A network device: the ways to it, the logins, what it allows, and the connections that are open.
 ///
@@ -49,6 +50,31 @@ pub use workers::DevicePool;
 /// All connections and pools of a device share its budget of sessions and its login gate
 /// ([`DeviceBuilder::max_sessions`], [`DeviceBuilder::logins_at_once`], [`DeviceBuilder::logins_per_minute`]), so that
 /// a program cannot use up a router's lines.
+///
+/// ```
+/// use conn_share::{ConnectOptions, Device, Path, TelnetConnection};
+///
+/// # #[cfg(feature = "sim")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> conn_share::Result<()> {
+/// # let router = conn_share::sim::Router::builder().hostname("r1").user("admin", "pw").start().await.expect("loopback");
+/// # let (host, port) = ("127.0.0.1", router.telnet_addr().port());
+/// let device = Device::builder("r1")
+///     .os("frr")
+///     .login("admin", "pw")
+///     .path("console", Path::telnet(host).port(port))
+///     .max_sessions(2)
+///     .build()?;
+///
+/// device.connect::<TelnetConnection>(ConnectOptions::via("console")).await?;
+/// let version = device.execute("show version").await?;
+/// println!("{}", version.lines().next().unwrap_or_default());
+/// device.disconnect_all().await?;
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "sim"))]
+/// # fn main() {}
+/// ```
 #[derive(Clone)]
 pub struct Device {
     described: Arc<Described>,
@@ -105,6 +131,31 @@ impl Device {
     /// Under an alias that is open already with the same class and options it gives that connection, opened again if
     /// it was lost. While another caller is connecting the same, it joins that attempt.
     ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use conn_share::{ConnectOptions, TelnetConnection};
+    ///
+    /// # #[cfg(feature = "sim")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> conn_share::Result<()> {
+    /// # use conn_share::{Device, Path};
+    /// # let router = conn_share::sim::Router::builder().hostname("r1").user("admin", "pw").start().await.expect("loopback");
+    /// # let path = Path::telnet("127.0.0.1").port(router.telnet_addr().port());
+    /// # let device = Device::builder("r1").os("frr").login("admin", "pw").enable("pw").path("console", path).build()?;
+    /// let single = device.connect::<TelnetConnection>(ConnectOptions::via("console")).await?;
+    /// assert!(single.is_connected());
+    ///
+    /// let pool = ConnectOptions::via("console").alias("pool").pool_size(2).pool_timeout(Duration::from_secs(10));
+    /// device.connect::<TelnetConnection>(pool).await?; // looks like a connection, too
+    /// assert_eq!(device.pool("pool")?.status().idle, 2);
+    /// # device.disconnect_all().await?;
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "sim"))]
+    /// # fn main() {}
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::Config`] for a path, credential or option that is not there or not possible;
@@ -139,6 +190,26 @@ impl Device {
 
     /// Runs one command on the default alias and returns its whole output; on a pool, by the next free worker.
     ///
+    /// ```
+    /// # #[cfg(feature = "sim")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> conn_share::Result<()> {
+    /// # use conn_share::{Device, Path};
+    /// # let router = conn_share::sim::Router::builder().hostname("r1").user("admin", "pw").start().await.expect("loopback");
+    /// # let path = Path::telnet("127.0.0.1").port(router.telnet_addr().port());
+    /// # let device = Device::builder("r1").os("frr").login("admin", "pw").enable("pw").path("console", path).build()?;
+    /// # device.connect::<conn_share::TelnetConnection>(conn_share::ConnectOptions::via("console")).await?;
+    /// let routes = device.execute("show ip route").await?;
+    /// println!("{} lines in {:?}", routes.lines().count(), routes.elapsed());
+    ///
+    /// let nonsense = device.execute("show nonsense").await?;
+    /// assert!(nonsense.refused().is_some()); // `.ok()?` makes an error of it
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "sim"))]
+    /// # fn main() {}
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::NotConnected`] when nothing is connected; else as the connection's own `execute`.
@@ -170,6 +241,25 @@ impl Device {
     }
 
     /// Applies configuration on the default alias, one command a line.
+    ///
+    /// ```
+    /// # #[cfg(feature = "sim")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> conn_share::Result<()> {
+    /// # use conn_share::{Device, Path};
+    /// # let router = conn_share::sim::Router::builder().hostname("r1").user("admin", "pw").start().await.expect("loopback");
+    /// # let path = Path::telnet("127.0.0.1").port(router.telnet_addr().port());
+    /// # let device = Device::builder("r1").os("frr").login("admin", "pw").enable("pw").path("console", path).build()?;
+    /// # device.connect::<conn_share::TelnetConnection>(conn_share::ConnectOptions::via("console")).await?;
+    /// device.configure("interface eth0\n description uplink").await?;
+    ///
+    /// let error = device.configure("interface eth0\n nonsense\n description never").await.unwrap_err();
+    /// assert!(error.to_string().contains("line 2 of 3 was refused")); // and which lines were applied
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "sim"))]
+    /// # fn main() {}
+    /// ```
     ///
     /// # Errors
     ///
@@ -215,16 +305,27 @@ impl Device {
     /// `section` gets the connection (the worker). The device's own `execute`, `configure`, `send` and `receive` go
     /// there, too, as long as they are called in the section's task; a spawned task is somebody else.
     ///
-    /// ```no_run
-    /// # async fn example(device: conn_share::Device) -> conn_share::Result<()> {
-    /// let (before, after) = device
+    /// ```
+    /// # #[cfg(feature = "sim")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> conn_share::Result<()> {
+    /// # use conn_share::{Device, Path};
+    /// # let router = conn_share::sim::Router::builder().user("admin", "pw").start().await.expect("loopback");
+    /// # let path = Path::telnet("127.0.0.1").port(router.telnet_addr().port());
+    /// # let device = Device::builder("r1").os("frr").login("admin", "pw").path("console", path).build()?;
+    /// # device.connect::<conn_share::TelnetConnection>(conn_share::ConnectOptions::via("console")).await?;
+    /// let (version, routes) = device
     ///     .exclusive(|connection| async move {
-    ///         let before = connection.execute("show clock").await?;
-    ///         let after = connection.execute("show clock").await?;
-    ///         Ok::<_, conn_share::Error>((before, after))
+    ///         let version = connection.execute("show version").await?;
+    ///         connection.send("show ip route").await?; // raw, which needs a section around it
+    ///         Ok::<_, conn_share::Error>((version, connection.receive().await?))
     ///     })
-    ///     .await??;
-    /// # Ok(()) }
+    ///     .await??; // why there was no section, then what the section returned
+    /// assert!(version.starts_with("FRRouting") && routes.starts_with("Codes"));
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "sim"))]
+    /// # fn main() {}
     /// ```
     ///
     /// # Errors
@@ -268,6 +369,25 @@ impl Device {
 
     /// The connection under `alias`, a pool included.
     ///
+    /// ```
+    /// # #[cfg(feature = "sim")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> conn_share::Result<()> {
+    /// # use conn_share::{Device, Path};
+    /// # let router = conn_share::sim::Router::builder().hostname("r1").user("admin", "pw").start().await.expect("loopback");
+    /// # let path = Path::telnet("127.0.0.1").port(router.telnet_addr().port());
+    /// # let device = Device::builder("r1").os("frr").login("admin", "pw").enable("pw").path("console", path).build()?;
+    /// # device.connect::<conn_share::TelnetConnection>(conn_share::ConnectOptions::via("console")).await?;
+    /// let console = device.connection("console")?;
+    /// let again = console.clone(); // cheap, to be sent to other tasks
+    /// tokio::spawn(async move { again.execute("show version").await }).await.expect("no panic")?;
+    /// assert!(device.connection("mgmt").is_err());
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "sim"))]
+    /// # fn main() {}
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::NotConnected`] when nothing is connected under that alias.
@@ -276,6 +396,32 @@ impl Device {
     }
 
     /// The single connection under `alias` as its own class, for methods that are not part of [`Connection`].
+    ///
+    /// ```
+    /// use conn_share::{LockableExt, TelnetConnection};
+    ///
+    /// # #[cfg(feature = "sim")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> conn_share::Result<()> {
+    /// # use conn_share::{Connection, Device, Path};
+    /// # let router = conn_share::sim::Router::builder().hostname("r1").user("admin", "pw").start().await.expect("loopback");
+    /// # let path = Path::telnet("127.0.0.1").port(router.telnet_addr().port());
+    /// # let device = Device::builder("r1").os("frr").login("admin", "pw").enable("pw").path("console", path).build()?;
+    /// # device.connect::<conn_share::TelnetConnection>(conn_share::ConnectOptions::via("console")).await?;
+    /// let console = device.connection_as::<TelnetConnection>("console")?;
+    /// let version = console
+    ///     .exclusive(async {
+    ///         console.send("show version").await?;
+    ///         console.receive().await
+    ///     })
+    ///     .await??;
+    /// assert!(version.starts_with("FRRouting"));
+    /// println!("{:?}", console.status());
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "sim"))]
+    /// # fn main() {}
+    /// ```
     ///
     /// # Errors
     ///
@@ -291,6 +437,27 @@ impl Device {
     }
 
     /// The pool under `alias`, whatever its class: its status, its size, its workers.
+    ///
+    /// ```
+    /// # #[cfg(feature = "sim")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> conn_share::Result<()> {
+    /// # use conn_share::{Device, Path};
+    /// # let router = conn_share::sim::Router::builder().hostname("r1").user("admin", "pw").start().await.expect("loopback");
+    /// # let path = Path::telnet("127.0.0.1").port(router.telnet_addr().port());
+    /// # let device = Device::builder("r1").os("frr").login("admin", "pw").enable("pw").path("console", path).build()?;
+    /// # device.connect::<conn_share::TelnetConnection>(conn_share::ConnectOptions::via("console").pool_size(2)).await?;
+    /// let pool = device.pool("console")?;
+    /// let worker = pool.get().await?; // for several calls on one session
+    /// worker.execute("show version").await?;
+    /// assert_eq!(pool.status().on_loan, 1);
+    /// drop(worker);
+    /// pool.resize(1)?;
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "sim"))]
+    /// # fn main() {}
+    /// ```
     ///
     /// # Errors
     ///
@@ -312,8 +479,8 @@ impl Device {
     pub fn pool_as<C: ConnectionClass>(&self, alias: &str) -> Result<AsyncPool<Session<C>>> {
         let entry = self.connections.entry(Some(alias))?;
         let connection: Arc<dyn Any + Send + Sync> = entry.link.connection.clone();
-        match connection.downcast::<AsyncPool<Session<C>>>() {
-            Ok(pool) => Ok((*pool).clone()),
+        match connection.downcast::<Pooled<C>>() {
+            Ok(pooled) => Ok(pooled.pool.clone()),
             Err(_) => Err(self.is_not(&entry, &format!("a pool of {}", std::any::type_name::<C>()))),
         }
     }
@@ -343,6 +510,24 @@ impl Device {
 
     /// Closes everything, side by side: see [`ConnectionManager::disconnect_all`].
     ///
+    /// ```
+    /// # #[cfg(feature = "sim")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> conn_share::Result<()> {
+    /// # use conn_share::{Device, Path};
+    /// # let router = conn_share::sim::Router::builder().hostname("r1").user("admin", "pw").start().await.expect("loopback");
+    /// # let path = Path::telnet("127.0.0.1").port(router.telnet_addr().port());
+    /// # let device = Device::builder("r1").os("frr").login("admin", "pw").enable("pw").path("console", path).build()?;
+    /// # device.connect::<conn_share::TelnetConnection>(conn_share::ConnectOptions::via("console")).await?;
+    /// device.disconnect_all().await?;
+    /// assert_eq!(device.sessions(), 0);
+    /// assert!(device.execute("show version").await.is_err());
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "sim"))]
+    /// # fn main() {}
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`ConnectionManager::disconnect_all`].
@@ -355,6 +540,24 @@ impl Device {
     }
 
     /// Closes the connection under `alias` and opens it again: see [`ConnectionManager::reconnect`].
+    ///
+    /// ```
+    /// # #[cfg(feature = "sim")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> conn_share::Result<()> {
+    /// # use conn_share::{Device, Path};
+    /// # let router = conn_share::sim::Router::builder().hostname("r1").user("admin", "pw").start().await.expect("loopback");
+    /// # let path = Path::telnet("127.0.0.1").port(router.telnet_addr().port());
+    /// # let device = Device::builder("r1").os("frr").login("admin", "pw").enable("pw").path("console", path).build()?;
+    /// # device.connect::<conn_share::TelnetConnection>(conn_share::ConnectOptions::via("console")).await?;
+    /// let console = device.connection("console")?;
+    /// device.reconnect("console").await?;
+    /// console.execute("show version").await?; // the same object, a new session
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "sim"))]
+    /// # fn main() {}
+    /// ```
     ///
     /// # Errors
     ///

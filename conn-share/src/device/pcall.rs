@@ -104,12 +104,49 @@ pub struct Pcall<A, F, Fut: Future, P = fn(Progress)> {
 impl<A, F, Fut: Future, P> Pcall<A, F, Fut, P> {
     /// At most `limit` calls run at a time; the next argument starts when one of them ends. No limit by default; 0
     /// counts as 1.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// use std::cell::Cell;
+    ///
+    /// use conn_share::pcall;
+    ///
+    /// let running = Cell::new(0);
+    /// let results = pcall(0..10, |n| {
+    ///     let running = &running;
+    ///     async move {
+    ///         running.set(running.get() + 1);
+    ///         assert!(running.get() <= 3);
+    ///         tokio::task::yield_now().await;
+    ///         running.set(running.get() - 1);
+    ///         Ok::<_, std::convert::Infallible>(n)
+    ///     }
+    /// })
+    /// .limit(3)
+    /// .await;
+    /// assert_eq!(results.len(), 10);
+    /// # }
+    /// ```
     pub fn limit(mut self, limit: usize) -> Self {
         self.limit = limit.max(1);
         self
     }
 
     /// Calls `report` once for every result, as it comes in. It runs between polls of the calls: keep it short.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// use conn_share::pcall;
+    ///
+    /// let mut shown = Vec::new();
+    /// pcall(["a", "b"], |name| async move { if name == "a" { Ok(name) } else { Err(name) } })
+    ///     .on_progress(|progress| shown.push(format!("{} of {}, {} failed", progress.done, progress.total, progress.failed)))
+    ///     .await;
+    /// assert_eq!(shown, ["1 of 2, 0 failed", "2 of 2, 1 failed"]);
+    /// # }
+    /// ```
     pub fn on_progress<R: FnMut(Progress)>(self, report: R) -> Pcall<A, F, Fut, R> {
         let Self { args, call, limit, timeout, deadline, stop_on_error, unfinished, calls, progress: _ } = self;
         Pcall { args, call, limit, timeout, deadline, stop_on_error, unfinished, calls, progress: Some(report) }
@@ -123,6 +160,27 @@ where
 {
     /// Ends each call that takes longer than `limit`, counted from its own start: its result is
     /// [`Unfinished::Timeout`]. No limit by default. Needs a runtime with time enabled.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// use std::io;
+    /// use std::time::Duration;
+    ///
+    /// use conn_share::pcall;
+    ///
+    /// let results = pcall([false, true], |hangs| async move {
+    ///     if hangs {
+    ///         std::future::pending::<()>().await;
+    ///     }
+    ///     Ok::<_, io::Error>("done")
+    /// })
+    /// .timeout(Duration::from_millis(20))
+    /// .await;
+    /// assert_eq!(results[0].as_ref().unwrap(), &"done");
+    /// assert_eq!(results[1].as_ref().unwrap_err().kind(), io::ErrorKind::TimedOut);
+    /// # }
+    /// ```
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
         self.ends_calls()
@@ -137,6 +195,25 @@ where
 
     /// Ends the whole at the first error (a timeout is one): running calls are dropped, the rest is not started,
     /// and they get [`Unfinished::Stopped`]. Off by default: every call runs to its end.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() {
+    /// use std::io;
+    ///
+    /// use conn_share::pcall;
+    ///
+    /// let results = pcall([true, false], |works| async move {
+    ///     if works {
+    ///         std::future::pending::<()>().await;
+    ///     }
+    ///     Err::<(), _>(io::Error::other("the second one fails"))
+    /// })
+    /// .stop_on_error()
+    /// .await;
+    /// assert_eq!(results[0].as_ref().unwrap_err().to_string(), "the call was under way when another call failed");
+    /// # }
+    /// ```
     pub fn stop_on_error(mut self) -> Self {
         self.stop_on_error = true;
         self.ends_calls()

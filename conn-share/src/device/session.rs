@@ -75,6 +75,8 @@ impl<C: Connection> Session<C> {
     }
 }
 
+// One that is forgotten would be the provided one, and not the class's own.
+#[deny(clippy::missing_trait_methods)]
 #[async_trait]
 impl<C: Connection> Connection for Session<C> {
     async fn connect(&self) -> Result<()> {

@@ -41,7 +41,8 @@ pub(super) async fn open_pool<C: ConnectionClass>(plan: Arc<Plan>, size: usize) 
     let pool = builder.start().await.map_err(|error| {
         Error::of_pool(error, format!("a pool of {size} could not be connected")).with_device(&plan.name)
     })?;
-    Ok(Link { connection: Arc::new(pool.clone()), pool: Some(Arc::new(Pooled { pool, opened })) })
+    let pooled = Arc::new(Pooled { pool, opened, name: plan.name.clone() });
+    Ok(Link { connection: pooled.clone(), pool: Some(pooled) })
 }
 
 /// The connections that a pool has opened. Those on loan are out of the pool's reach, and have to be cut all the same
@@ -137,16 +138,70 @@ pub(super) trait Lend: Send + Sync {
     fn cut(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>>;
 }
 
-/// A pool and what it has opened.
-struct Pooled<C: ConnectionClass> {
-    pool: AsyncPool<Session<C>>,
+/// The pool under an alias, and what it has opened.
+pub(super) struct Pooled<C: ConnectionClass> {
+    pub(super) pool: AsyncPool<Session<C>>,
     opened: Opened<C>,
+    /// The device and the path: a pool alone knows neither.
+    name: String,
+}
+
+// One that is forgotten would be the provided one, and not the pool's own.
+#[deny(clippy::missing_trait_methods)]
+#[async_trait]
+impl<C: ConnectionClass> Connection for Pooled<C> {
+    async fn connect(&self) -> Result<()> {
+        self.pool.connect().await.map_err(|error| error.with_device(&self.name))
+    }
+
+    async fn disconnect(&self) -> Result<()> {
+        self.pool.disconnect().await.map_err(|error| error.with_device(&self.name))
+    }
+
+    /// The pool alone finds out that an idle worker was lost when it is to be lent, and of one on loan when it comes back.
+    fn is_connected(&self) -> bool {
+        !self.pool.is_closed() && self.opened.alive().iter().any(|connection| connection.is_connected())
+    }
+
+    async fn send(&self, text: &str) -> Result<()> {
+        self.pool.send(text).await.map_err(|error| error.with_device(&self.name))
+    }
+
+    async fn receive(&self) -> Result<String> {
+        self.pool.receive().await.map_err(|error| error.with_device(&self.name))
+    }
+
+    async fn execute(&self, command: &str) -> Result<Reply> {
+        self.pool.execute(command).await.map_err(|error| error.with_device(&self.name))
+    }
+
+    async fn execute_lines(&self, command: &str, on_line: OnLine<'_>) -> Result<Reply> {
+        self.pool.execute_lines(command, on_line).await.map_err(|error| error.with_device(&self.name))
+    }
+
+    async fn configure(&self, config: &str) -> Result<Reply> {
+        self.pool.configure(config).await.map_err(|error| error.with_device(&self.name))
+    }
+
+    async fn exclusively<'a>(&'a self, section: BoxedSection<'a>) -> Result<()> {
+        self.pool.exclusively(section).await.map_err(|error| error.with_device(&self.name))
+    }
+
+    async fn reset(&self) -> Result<()> {
+        self.pool.reset().await.map_err(|error| error.with_device(&self.name))
+    }
+}
+
+impl<C: ConnectionClass> Pooled<C> {
+    async fn worker(&self, place: &'static Location<'static>) -> Result<WorkerGuard<Session<C>>> {
+        self.pool.get_for(place, None).await.map_err(|error| Error::from(error).with_device(&self.name))
+    }
 }
 
 impl<C: ConnectionClass> Lend for Pooled<C> {
     fn lend(&self, place: &'static Location<'static>) -> Lending<'_> {
         Box::pin(async move {
-            let worker: Arc<dyn Connection> = Arc::new(Worker(self.pool.get_for(place, None).await?));
+            let worker: Arc<dyn Connection> = Arc::new(Worker(self.worker(place).await?));
             Ok(worker)
         })
     }
@@ -176,6 +231,24 @@ impl<C: ConnectionClass> Lend for Pooled<C> {
 }
 
 /// The pool under an alias, whatever its class; from [`Device::pool`](crate::Device::pool).
+///
+/// ```
+/// # #[cfg(feature = "sim")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> conn_share::Result<()> {
+/// # use conn_share::{Device, Path};
+/// # let router = conn_share::sim::Router::builder().hostname("r1").user("admin", "pw").start().await.expect("loopback");
+/// # let path = Path::telnet("127.0.0.1").port(router.telnet_addr().port());
+/// # let device = Device::builder("r1").os("frr").login("admin", "pw").enable("pw").path("console", path).build()?;
+/// # device.connect::<conn_share::TelnetConnection>(conn_share::ConnectOptions::via("console").pool_size(2)).await?;
+/// let pool = device.pool("console")?;
+/// let (one, other) = (pool.get().await?, pool.get().await?);
+/// tokio::try_join!(one.execute("show version"), other.execute("show ip route"))?;
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "sim"))]
+/// # fn main() {}
+/// ```
 #[derive(Clone)]
 pub struct DevicePool {
     pub(super) pool: Arc<dyn Lend>,
@@ -196,8 +269,7 @@ impl DevicePool {
     /// Only the turn in the line is lost.
     #[track_caller]
     pub fn get(&self) -> impl Future<Output = Result<Arc<dyn Connection>>> + Send + '_ {
-        let lending = self.pool.lend(Location::caller());
-        async { lending.await.map_err(|error| error.with_device(&self.name)) }
+        self.pool.lend(Location::caller())
     }
 
     /// One consistent snapshot. Never waits.
@@ -234,6 +306,8 @@ impl fmt::Debug for DevicePool {
 /// A worker on loan, as a connection.
 struct Worker<C: ConnectionClass>(WorkerGuard<Session<C>>);
 
+// One that is forgotten would be the provided one, and not the class's own.
+#[deny(clippy::missing_trait_methods)]
 #[async_trait]
 impl<C: ConnectionClass> Connection for Worker<C> {
     async fn connect(&self) -> Result<()> {

@@ -14,6 +14,35 @@ use super::raw::{self, AsMut, StateCell};
 ///
 /// A type that wears `#[locked]` has one as a field. Its locked methods hold it while they run; inside them
 /// [`ConnLock::state`] lends the state. Chains of calls are served in the order in which they came.
+///
+/// ```
+/// use conn_share::{ConnLock, LockError, Lockable, locked};
+///
+/// #[derive(Lockable)]
+/// #[lockable(accept_interrupted)] // a number cannot be half-counted
+/// struct Counter {
+///     lock: ConnLock<u32>,
+/// }
+///
+/// #[locked]
+/// impl Counter {
+///     async fn next(&self) -> Result<u32, LockError> {
+///         let mut count = self.lock.state();
+///         *count += 1;
+///         Ok(*count)
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let counter = Counter { lock: ConnLock::new(0) };
+/// assert_eq!(counter.next().await?, 1);
+/// assert_eq!(counter.next().await?, 2);
+/// assert!(counter.lock.holder().is_none());
+/// assert_eq!(counter.lock.into_state(), 2);
+/// # Ok(())
+/// # }
+/// ```
 pub struct ConnLock<S = ()> {
     core: Arc<Core>,
     state: StateCell<S>,
@@ -27,6 +56,25 @@ impl<S> ConnLock<S> {
 
     /// Bounds every wait of a method that returns a `Result`; default: no bound. A method's own
     /// `#[locked(timeout = ..)]` goes before it. Needs a runtime with its timer enabled.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use conn_share::{ConnLock, Lockable, LockableExt};
+    /// # #[derive(Lockable)]
+    /// # #[lockable(accept_interrupted)]
+    /// # struct Line { lock: ConnLock<Vec<String>> }
+    /// let line = Line { lock: ConnLock::new(Vec::new()).with_timeout(Duration::from_millis(20)) };
+    /// let busy = line.exclusive(std::future::pending::<()>());
+    /// let late = async { line.exclusive(async {}).await.expect_err("somebody else has it") };
+    /// let error = tokio::select! { biased; _ = busy => unreachable!(), error = late => error };
+    /// assert!(error.is_timeout());
+    /// assert!(error.to_string().contains("did not get the lock within 20ms: held by exclusive ("));
+    /// # Ok(())
+    /// # }
+    /// ```
     #[must_use]
     pub fn with_timeout(self, limit: Duration) -> Self {
         self.core.limits.set_timeout(limit);
@@ -42,6 +90,23 @@ impl<S> ConnLock<S> {
 
     /// The state, for the innermost locked section of the calling chain.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use conn_share::{ConnLock, Lockable, LockableExt};
+    /// # #[derive(Lockable)]
+    /// # #[lockable(accept_interrupted)]
+    /// # struct Line { lock: ConnLock<Vec<String>> }
+    /// # let line = Line { lock: ConnLock::new(Vec::new()) };
+    /// line.exclusive(async {
+    ///     line.lock.state().push("show version".to_owned());
+    ///     assert_eq!(line.lock.state().len(), 1); // the first guard is gone by now
+    /// })
+    /// .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Panics
     ///
     /// Where [`ConnLock::try_state`] has an error.
@@ -54,6 +119,27 @@ impl<S> ConnLock<S> {
     }
 
     /// The state, for the innermost locked section of the calling chain.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use conn_share::{ConnLock, Lockable, LockableExt};
+    /// # #[derive(Lockable)]
+    /// # #[lockable(accept_interrupted)]
+    /// # struct Line { lock: ConnLock<Vec<String>> }
+    /// # let line = Line { lock: ConnLock::new(Vec::new()) };
+    /// let outside = line.lock.try_state().expect_err("no section holds the lock");
+    /// assert!(outside.to_string().contains("outside a locked section"));
+    /// line.exclusive(async {
+    ///     let lent = line.lock.try_state().expect("this is the innermost section");
+    ///     assert!(line.lock.try_state().is_err()); // one guard at a time
+    ///     drop(lent);
+    ///     assert!(line.lock.try_state().is_ok());
+    /// })
+    /// .await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -83,6 +169,24 @@ impl<S> ConnLock<S> {
 
     /// Refuses all further calls with [`LockError::Closed`](crate::LockError::Closed), also those that wait. A section
     /// that is in, and its nested calls, may finish.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use conn_share::{ConnLock, Lockable, LockableExt};
+    /// # #[derive(Lockable)]
+    /// # #[lockable(accept_interrupted)]
+    /// # struct Line { lock: ConnLock<Vec<String>> }
+    /// # let line = Line { lock: ConnLock::new(Vec::new()) };
+    /// let waits = line.exclusive(async {
+    ///     line.lock.close();
+    ///     line.lock.state().push("who is in may finish".to_owned());
+    /// });
+    /// waits.await?;
+    /// assert!(line.exclusive(async {}).await.expect_err("closed").is_closed());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn close(&self) {
         self.core.close();
     }
@@ -93,16 +197,73 @@ impl<S> ConnLock<S> {
     }
 
     /// Who has the lock. Never waits.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use conn_share::{ConnLock, Lockable, LockableExt};
+    /// # #[derive(Lockable)]
+    /// # #[lockable(accept_interrupted)]
+    /// # struct Line { lock: ConnLock<Vec<String>> }
+    /// # let line = Line { lock: ConnLock::new(Vec::new()) };
+    /// line.exclusive(async {
+    ///     let holder = line.lock.holder().expect("we are in");
+    ///     println!("{} at {}:{}", holder.method(), holder.file(), holder.line());
+    /// })
+    /// .await?;
+    /// assert!(line.lock.holder().is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn holder(&self) -> Option<Holder> {
         self.core.holder_since().map(|(site, known)| Holder::new(site, known))
     }
 
     /// How many calls wait: for the lock, or inside a section for a sibling. Never waits.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use conn_share::{ConnLock, Lockable, LockableExt};
+    /// # #[derive(Lockable)]
+    /// # #[lockable(accept_interrupted)]
+    /// # struct Line { lock: ConnLock<Vec<String>> }
+    /// # let line = Line { lock: ConnLock::new(Vec::new()) };
+    /// let first = line.exclusive(async {
+    ///     tokio::task::yield_now().await; // the other one comes, and waits
+    ///     line.lock.waiters()
+    /// });
+    /// let (waiters, second) = tokio::join!(first, line.exclusive(async {}));
+    /// assert_eq!((waiters?, line.lock.waiters()), (1, 0));
+    /// second?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn waiters(&self) -> usize {
         self.core.queue().waiting()
     }
 
     /// Whether a section was cut off half-way and nothing has recovered it since. Never waits.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use conn_share::{ConnLock, Lockable, LockableExt};
+    /// # #[derive(Lockable)]
+    /// # #[lockable(recover = Self::clear)]
+    /// # struct Line { lock: ConnLock<Vec<String>> }
+    /// # impl Line { async fn clear(&self) { self.lock.state().clear() } }
+    /// # let line = Line { lock: ConnLock::new(Vec::new()) };
+    /// let section = line.exclusive(std::future::pending::<()>());
+    /// tokio::time::timeout(Duration::from_millis(10), section).await.expect_err("cut off half-way");
+    /// assert!(line.lock.is_interrupted());
+    /// line.exclusive(async {}).await?; // runs `recover` first
+    /// assert!(!line.lock.is_interrupted());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn is_interrupted(&self) -> bool {
         self.core.is_interrupted()
     }

@@ -11,6 +11,23 @@ use super::site::Site;
 ///
 /// A locked method that returns a `Result<_, E>` returns it as `E: From<LockError>`; `std::io::Error`,
 /// `Box<dyn Error + Send + Sync>`, `anyhow::Error` and the crate's own `Error` qualify out of the box.
+///
+/// ```
+/// use conn_share::LockError;
+///
+/// fn explain(error: &LockError) -> String {
+///     match error {
+///         LockError::Timeout(timeout) => match timeout.holder() {
+///             Some(holder) => format!("{} has it since {:?} at least", holder.method(), holder.held_for_at_least()),
+///             None => "it was just changing hands".to_owned(),
+///         },
+///         LockError::Deadlock(cycle) => format!("waiting for each other: {}", cycle.waiters().collect::<Vec<_>>().join(", ")),
+///         other => other.to_string(),
+///     }
+/// }
+///
+/// assert_eq!(explain(&LockError::Closed), "the lock is closed");
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum LockError {

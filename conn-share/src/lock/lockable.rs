@@ -61,6 +61,31 @@ impl<L: Lockable + ?Sized> Lockable for Box<L> {
 pub trait LockableExt: Lockable {
     /// Holds the lock while `future` runs: the locked calls in it are one unit, which nobody else gets in between.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use conn_share::{ConnLock, LockError, Lockable, locked};
+    /// # #[derive(Lockable)]
+    /// # #[lockable(accept_interrupted)]
+    /// # struct Console { lock: ConnLock<Vec<String>> }
+    /// # #[locked] impl Console {
+    /// #     async fn send(&self, text: &str) -> Result<(), LockError> { self.lock.state().push(text.to_owned()); Ok(()) }
+    /// #     async fn receive(&self) -> Result<String, LockError> { Ok(self.lock.state().remove(0)) }
+    /// # }
+    /// # let console = Console { lock: ConnLock::new(Vec::new()) };
+    /// use conn_share::LockableExt;
+    ///
+    /// let answer = console
+    ///     .exclusive(async {
+    ///         console.send("show clock").await?;
+    ///         console.receive().await // nobody else sent or received in between
+    ///     })
+    ///     .await??; // the lock's error first, then that of the calls
+    /// assert_eq!(answer, "show clock");
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// The lock could not be taken; `future` has not been polled then.

@@ -71,6 +71,22 @@ impl<C: Send + 'static> AsyncPool<C> {
 
     /// Takes a worker; waits for the turn as long as the pool's [`timeout`](PoolBuilder::timeout) says.
     ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use conn_share::AsyncPool;
+    /// # let connect = || async { Ok::<_, std::io::Error>(String::from("a session")) };
+    /// # let pool = AsyncPool::builder(connect).size(2).start().await?;
+    /// let worker = pool.get().await?;
+    /// assert_eq!(*worker, "a session");
+    ///
+    /// // It owns its share of the pool, and may go wherever it is needed.
+    /// let length = tokio::spawn(async move { worker.len() }).await?;
+    /// assert_eq!(length, 9);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`PoolError::Timeout`], which says who has the workers; [`PoolError::Connect`] when none is left and none can be
@@ -85,6 +101,22 @@ impl<C: Send + 'static> AsyncPool<C> {
     }
 
     /// Takes a worker; waits at most `limit`, whatever the pool's own timeout is.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use conn_share::AsyncPool;
+    /// # let connect = || async { Ok::<_, std::io::Error>(String::from("a session")) };
+    /// # let pool = AsyncPool::builder(connect).size(2).start().await?;
+    /// let _both = (pool.get().await?, pool.get().await?);
+    /// let error = pool.get_timeout(Duration::from_millis(10)).await.expect_err("none is free");
+    /// assert!(error.is_timeout());
+    /// println!("{error}"); // and who has the workers, since when
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -114,6 +146,24 @@ impl<C: Send + 'static> AsyncPool<C> {
     /// Takes a worker if one is ready and nobody waits for it. Never waits. One that is being reset, checked or looked at
     /// at this very moment is not ready.
     ///
+    /// ```
+    /// use conn_share::PoolError;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use conn_share::AsyncPool;
+    /// # let connect = || async { Ok::<_, std::io::Error>(String::from("a session")) };
+    /// # let pool = AsyncPool::builder(connect).size(2).start().await?;
+    /// let one = pool.try_get()?;
+    /// let other = pool.try_get()?;
+    /// assert!(matches!(pool.try_get(), Err(PoolError::NoneFree)));
+    /// drop(one);
+    /// assert!(pool.try_get().is_ok());
+    /// # drop(other);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`PoolError::NoneFree`], [`PoolError::Closed`].
@@ -124,12 +174,44 @@ impl<C: Send + 'static> AsyncPool<C> {
 
     /// Changes how many connections there may be. More are connected in the background or on demand; of too many the
     /// idle ones are closed now, those on loan when they come back. With 0, requests wait until there are some again.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use conn_share::AsyncPool;
+    /// # let connect = || async { Ok::<_, std::io::Error>(String::from("a session")) };
+    /// # let pool = AsyncPool::builder(connect).size(2).start().await?;
+    /// pool.resize(1);
+    /// let worker = pool.get().await?;
+    /// assert!(pool.try_get().is_err());
+    /// assert_eq!(pool.status().size, 1);
+    /// # drop(worker);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn resize(&self, size: usize) {
         self.shared.resize(size.min(Semaphore::MAX_PERMITS));
     }
 
     /// Closes the pool: refuses new requests and tells those who wait, waits for loans up to the
     /// [`close_timeout`](PoolBuilder::close_timeout), disconnects the workers. Returns what it had to cut.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use conn_share::AsyncPool;
+    /// # let connect = || async { Ok::<_, std::io::Error>(String::from("a session")) };
+    /// # let pool = AsyncPool::builder(connect).size(2).start().await?;
+    /// let worker = pool.get().await?;
+    /// let (drained, ()) = tokio::join!(pool.close(), async {
+    ///     tokio::task::yield_now().await;
+    ///     assert!(pool.get().await.expect_err("closing").is_closed());
+    ///     drop(worker); // what `close` waits for
+    /// });
+    /// assert!(drained.is_clean());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Cancel safety
     ///
@@ -139,6 +221,24 @@ impl<C: Send + 'static> AsyncPool<C> {
     }
 
     /// [`AsyncPool::close`] with a limit of its own.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use conn_share::AsyncPool;
+    /// # let connect = || async { Ok::<_, std::io::Error>(String::from("a session")) };
+    /// # let pool = AsyncPool::builder(connect).size(2).start().await?;
+    /// let _kept = pool.get().await?;
+    /// let drained = pool.close_timeout(Duration::from_millis(10)).await;
+    /// for holder in &drained.cut {
+    ///     println!("cut: {holder}"); // which worker, who took it where, and when
+    /// }
+    /// assert_eq!(drained.cut.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Cancel safety
     ///
@@ -156,6 +256,22 @@ impl<C: Send + 'static> AsyncPool<C> {
     ///
     /// An idle worker that died is counted as idle until the background task has [looked](PoolBuilder::look_every); where
     /// there is none any more, this call looks.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use conn_share::AsyncPool;
+    /// # let connect = || async { Ok::<_, std::io::Error>(String::from("a session")) };
+    /// # let pool = AsyncPool::builder(connect).size(2).start().await?;
+    /// let worker = pool.get().await?;
+    /// let status = pool.status();
+    /// assert_eq!((status.size, status.idle, status.on_loan), (2, 1, 1));
+    /// let oldest = status.oldest_loan.expect("one is on loan");
+    /// println!("taken at {} {:?} ago", oldest.place, oldest.held);
+    /// # drop(worker);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn status(&self) -> Status {
         let now = Instant::now();
         let alone = matches!(self.shared.books().keeper, Keeper::Gone);

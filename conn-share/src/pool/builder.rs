@@ -21,6 +21,26 @@ use crate::lock::recover_now;
 type HookFuture<'a, E> = Pin<Box<dyn Future<Output = Result<(), E>> + Send + 'a>>;
 
 /// Options of a pool that is about to start; from [`AsyncPool::builder`].
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use conn_share::{AsyncPool, StartPolicy};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let pool = AsyncPool::builder(|| async { Ok::<_, std::io::Error>(String::from("a session")) })
+///     .size(5)
+///     .timeout(Duration::from_secs(10)) // for a worker; default: no limit
+///     .start_policy(StartPolicy::Degraded) // begin with what there is, heal in the background
+///     .max_lifetime(Duration::from_secs(3600))
+///     .is_broken(|session| session.is_empty())
+///     .start()
+///     .await?;
+/// assert_eq!(pool.status().size, 5);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "a builder does nothing until `start`"]
 pub struct PoolBuilder<K: Connector> {
     connector: K,
@@ -47,6 +67,19 @@ impl<K: Connector> PoolBuilder<K> {
     }
 
     /// Connects workers when they are asked for, and not at the start nor in the background.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use conn_share::AsyncPool;
+    /// # let connect = || async { Ok::<_, std::io::Error>(String::from("a session")) };
+    /// let pool = AsyncPool::builder(connect).size(2).lazy().start().await?;
+    /// assert_eq!(pool.status().counters.connected, 0);
+    /// drop(pool.get().await?);
+    /// assert_eq!(pool.status().counters.connected, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn lazy(mut self) -> Self {
         self.options.lazy = true;
         self
@@ -156,6 +189,27 @@ impl<K: Connector> PoolBuilder<K> {
     }
 
     /// Instead of [`Connector::reset`].
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use conn_share::AsyncPool;
+    /// # let connect = || async { Ok::<_, std::io::Error>(String::from("a session")) };
+    /// let pool = AsyncPool::builder(connect)
+    ///     .size(1)
+    ///     .reset(|session| {
+    ///         Box::pin(async move {
+    ///             session.truncate("a session".len());
+    ///             Ok::<_, std::io::Error>(())
+    ///         })
+    ///     })
+    ///     .start()
+    ///     .await?;
+    /// pool.get().await?.push_str(", left in a bad state");
+    /// assert_eq!(*pool.get().await?, "a session");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn reset<E, F>(mut self, hook: F) -> Self
     where
         E: Into<Box<dyn StdError + Send + Sync>>,
@@ -244,6 +298,44 @@ where
     /// Workers wear `#[locked]`: one whose call was cut off half-way is recovered by its own
     /// [`recover`](Lockable::recover) before the next request sees it, and replaced where that fails or there is none. So
     /// is one whose lock was closed.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use conn_share::{AsyncPool, ConnLock, LockError, Lockable, locked};
+    ///
+    /// #[derive(Default, Lockable)]
+    /// #[lockable(recover = Self::clear)]
+    /// struct Line {
+    ///     lock: ConnLock<Vec<String>>,
+    /// }
+    ///
+    /// #[locked]
+    /// impl Line {
+    ///     async fn hang(&self) -> Result<(), LockError> {
+    ///         self.lock.state().push("half a command".to_owned());
+    ///         std::future::pending().await
+    ///     }
+    /// }
+    ///
+    /// impl Line {
+    ///     async fn clear(&self) {
+    ///         self.lock.state().clear();
+    ///     }
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let connect = || async { Ok::<_, std::io::Error>(Line::default()) };
+    /// let pool = AsyncPool::builder(connect).size(1).lockable().start().await?;
+    /// let worker = pool.get().await?;
+    /// tokio::time::timeout(Duration::from_millis(10), worker.hang()).await.expect_err("it hangs");
+    /// assert!(worker.lock.is_interrupted());
+    /// drop(worker);
+    /// assert!(!pool.get().await?.lock.is_interrupted());
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn lockable(self) -> Self {
         // A section on a closed lock fails, so such a worker is replaced.
         self.is_interrupted(|worker| worker.conn_lock().is_interrupted() || worker.conn_lock().is_closed())

@@ -13,6 +13,23 @@ use tokio::task;
 pub(super) type Cause = Arc<dyn StdError + Send + Sync>;
 
 /// Why a pool did not lend a worker, or did not start.
+///
+/// ```
+/// use conn_share::PoolError;
+///
+/// fn explain(error: &PoolError) -> String {
+///     match error {
+///         PoolError::Timeout(timeout) => format!("{} for too long; see {:?}", timeout.phase(), timeout.holders()),
+///         PoolError::Connect(failure) => match failure.cause() {
+///             Some(cause) => format!("{} attempts failed: {cause}", failure.attempts()),
+///             None => format!("{} attempts failed", failure.attempts()),
+///         },
+///         other => other.to_string(),
+///     }
+/// }
+///
+/// assert_eq!(explain(&PoolError::Closed), "the pool is closed");
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum PoolError {

@@ -17,6 +17,24 @@ use super::sync::Instant;
 /// Its own functions are associated, [`WorkerGuard::id`] and so on, since methods could hide those of the worker.
 ///
 /// Dropping it while the thread panics gives the worker back too, to be checked before anybody else sees it.
+///
+/// ```
+/// use conn_share::WorkerGuard;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use conn_share::AsyncPool;
+/// # let connect = || async { Ok::<_, std::io::Error>(String::from("a session")) };
+/// # let pool = AsyncPool::builder(connect).size(2).start().await?;
+/// {
+///     let mut worker = pool.get().await?;
+///     worker.push_str(", used"); // DerefMut, too
+///     println!("worker {}: {}", WorkerGuard::id(&worker), *worker);
+/// }
+/// assert_eq!(pool.status().on_loan, 0);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "the worker goes back to the pool when its guard is dropped"]
 pub struct WorkerGuard<C: Send + 'static> {
     shared: Arc<Shared<C>>,
@@ -31,12 +49,41 @@ impl<C: Send + 'static> WorkerGuard<C> {
     }
 
     /// The worker's number: counted up with each connection that the pool opens, never used again.
+    ///
+    /// ```
+    /// use conn_share::WorkerGuard;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use conn_share::AsyncPool;
+    /// # let connect = || async { Ok::<_, std::io::Error>(String::from("a session")) };
+    /// # let pool = AsyncPool::builder(connect).size(2).start().await?;
+    /// let (one, other) = (pool.get().await?, pool.get().await?);
+    /// assert_ne!(WorkerGuard::id(&one), WorkerGuard::id(&other));
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn id(guard: &Self) -> u64 {
         guard.worker().id
     }
 
     /// Takes the connection out of the pool, which connects another in its place. From then on it does not count
     /// towards the pool's size.
+    ///
+    /// ```
+    /// use conn_share::WorkerGuard;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use conn_share::AsyncPool;
+    /// # let connect = || async { Ok::<_, std::io::Error>(String::from("a session")) };
+    /// # let pool = AsyncPool::builder(connect).size(2).start().await?;
+    /// let session: String = WorkerGuard::detach(pool.get().await?);
+    /// assert_eq!(session, "a session"); // ours alone now
+    /// let _both = (pool.get().await?, pool.get().await?); // the pool has two again
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn detach(mut guard: Self) -> C {
         let Some(worker) = guard.worker.take() else { unreachable!("taken apart once") };
         guard.shared.end_loan(guard.at, worker.id);
@@ -44,6 +91,24 @@ impl<C: Send + 'static> WorkerGuard<C> {
     }
 
     /// Gives the worker back as useless: it is disconnected and replaced.
+    ///
+    /// ```
+    /// use conn_share::WorkerGuard;
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # use conn_share::AsyncPool;
+    /// # let connect = || async { Ok::<_, std::io::Error>(String::from("a session")) };
+    /// # let pool = AsyncPool::builder(connect).size(2).start().await?;
+    /// let worker = pool.get().await?;
+    /// let bad = WorkerGuard::id(&worker);
+    /// WorkerGuard::discard(worker); // it has said something odd
+    /// for worker in [pool.get().await?, pool.get().await?] {
+    ///     assert_ne!(WorkerGuard::id(&worker), bad);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn discard(mut guard: Self) {
         if let Some(worker) = guard.worker.take() {
             let heal = guard.shared.options.heals();

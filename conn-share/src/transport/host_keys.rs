@@ -21,6 +21,15 @@ use std::path::PathBuf;
 /// let strict = HostKeys::known().file("/etc/lab/known_hosts");
 /// let first_contact = HostKeys::accept_new().file("known_hosts").without_default_files();
 /// ```
+///
+/// ```
+/// use conn_share::{ConnectOptions, HostKeys, Target};
+///
+/// // One more file beside the user's and the system's own, for one connection or a whole device.
+/// let lab = HostKeys::known().file("lab_known_hosts");
+/// let target = Target::new("192.0.2.1").host_keys(lab.clone());
+/// let options = ConnectOptions::new().host_keys(lab);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostKeys {
     policy: Policy,

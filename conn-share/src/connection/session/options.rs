@@ -9,6 +9,14 @@ use crate::{Error, ErrorKind, Result, SessionLog, Target};
 ///
 /// The same by name among [`Target::arguments`]: `max_output`, `line_end` (`cr`, `lf`, `crlf`), `disconnect_timeout` (seconds),
 /// `session_log` (a file), and for Telnet `raw` (`true` for a console line over bare TCP).
+///
+/// ```
+/// use conn_share::{SessionOptions, Target, TelnetConnection};
+///
+/// let options = SessionOptions::new().raw(true).max_output(1 << 20);
+/// let console = TelnetConnection::with_options(&Target::new("terminal-server.example").port(2003), options)?;
+/// # Ok::<(), conn_share::Error>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct SessionOptions {
@@ -106,6 +114,29 @@ impl SessionOptions {
 }
 
 /// What one command needs beyond its text.
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use conn_share::{Connection, ExecuteOptions, Interaction, Target, TelnetConnection};
+///
+/// # #[cfg(feature = "sim")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> conn_share::Result<()> {
+/// # let router = conn_share::sim::Router::builder().user("admin", "pw").enable("secret").start().await.expect("loopback");
+/// # let target = Target::new("127.0.0.1").port(router.telnet_addr().port()).password("pw").platform("frr");
+/// # let console = TelnetConnection::new(&target)?;
+/// # console.connect().await?;
+/// let options = ExecuteOptions::new()
+///     .timeout(Duration::from_secs(5))
+///     .interaction(Interaction::line("Password:", "secret"));
+/// console.execute_with("enable", &options).await?;
+/// assert_eq!(console.execute("show version").await?.mode(), "enable");
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "sim"))]
+/// # fn main() {}
+/// ```
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct ExecuteOptions {

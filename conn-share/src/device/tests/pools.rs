@@ -94,7 +94,19 @@ async fn a_pool_timeout_is_recognised_as_one() {
     let _worker = device.pool("a").expect("a pool").get().await.expect("a worker");
     let error = device.execute("x").await.expect_err("the only worker is on loan");
     assert!(error.is_timeout(), "{error:?}");
+    assert_eq!(error.device(), Some("r1 via a"), "{error:?}");
     assert!(peer.commands().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_is_connected_while_one_of_its_workers_is() {
+    let (_peer, device) = connected("pool-lost", 2).await;
+    let workers = [device.pool("a"), device.pool("a")].map(|pool| pool.expect("a pool"));
+    let (one, other) = (workers[0].get().await.expect("a worker"), workers[1].get().await.expect("a worker"));
+    one.disconnect().await.expect("closes");
+    assert!(device.is_connected("a"));
+    other.disconnect().await.expect("closes");
+    assert!(!device.is_connected("a"), "on loan, and not connected");
 }
 
 #[tokio::test(start_paused = true)]
