@@ -4,6 +4,7 @@
 //! cuts an exchange off, a timeout, a dropped future or a panic, leaves that mark behind, and the next user first brings the session
 //! back ([`Session::resync`]) or learns that it cannot be. Nothing else clears the mark.
 
+mod alarm;
 mod configure;
 mod open;
 mod options;
@@ -18,6 +19,7 @@ use crate::deadline::Deadline;
 use crate::transport::{Line, Transport};
 use crate::{Error, ErrorKind, Reply, Result};
 
+use alarm::Alarm;
 pub(crate) use open::Login;
 pub use options::{ExecuteOptions, SessionOptions};
 
@@ -38,6 +40,7 @@ pub(crate) struct Session {
     tail: Vec<u8>,
     /// From here the engine counts its time.
     epoch: Instant,
+    alarm: Alarm,
     buffer: Vec<u8>,
 }
 
@@ -82,7 +85,7 @@ impl Session {
             .interacting(options.interactions.clone())
             .ahead();
         let started = Instant::now();
-        let answer = self.run(exchange, "waiting for the prompt", deadline).await?;
+        let answer = self.run(Box::new(exchange), "waiting for the prompt", deadline).await?;
         let refusal = self.known.platform.refusal_in(&answer.text).map(str::to_owned);
         Ok(Reply::new(answer.text).with_elapsed(started.elapsed()).with_mode(self.known.mode()).with_refusal(refusal))
     }
@@ -117,7 +120,7 @@ impl Session {
             ));
         };
         let exchange = Exchange::reading(&self.known, text, self.now());
-        Ok(self.run(exchange, "waiting for the prompt", deadline).await?.text)
+        Ok(self.run(Box::new(exchange), "waiting for the prompt", deadline).await?.text)
     }
 
     /// Nothing stands between the session and the next command: in step, and no configuration left half-way.
@@ -155,12 +158,12 @@ impl Session {
             self.write(kill.as_bytes(), deadline).await?;
         }
         let exchange = Exchange::step(&self.known, &self.tail, self.now());
-        self.run(exchange, PHASE, deadline).await?;
+        self.run(Box::new(exchange), PHASE, deadline).await?;
         self.leave_configuration(deadline).await
     }
 
-    /// Drives `exchange` to its proof.
-    async fn run(&mut self, mut exchange: Exchange, phase: &'static str, deadline: Deadline) -> Result<Answer> {
+    /// Drives `exchange` to its proof. It is boxed, for it would be the greater part of each future that it passes through.
+    async fn run(&mut self, mut exchange: Box<Exchange>, phase: &'static str, deadline: Deadline) -> Result<Answer> {
         self.standing = match self.standing {
             Standing::Lost => Standing::Lost,
             _ => Standing::OutOfStep,
@@ -183,7 +186,7 @@ impl Session {
             error.with_phase(phase).with_sent(sent)
         })?;
         let answer =
-            exchange.finish().ok_or_else(|| Error::new(ErrorKind::Protocol, "an exchange ended without a proof"))?;
+            (*exchange).finish().ok_or_else(|| Error::new(ErrorKind::Protocol, "an exchange ended without a proof"))?;
         self.known.prompt.clone_from(&answer.prompt);
         self.sent = None;
         self.tail.clear();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{ExecuteOptions, Fault, Session, Standing, printable};
+use super::{Alarm, ExecuteOptions, Fault, Session, Standing, printable};
 use crate::cli::{self, Asked, Exchange, Interaction, Known, LoginStep, Platform, Proof, QUIET, Rejected};
 use crate::deadline::Deadline;
 use crate::transport::Transport;
@@ -42,6 +42,7 @@ impl Session {
             home: String::new(),
             tail: Vec::new(),
             epoch: Instant::now(),
+            alarm: Alarm::default(),
             buffer: vec![0; BUFFER],
         };
         session.log_in(login, deadline).await.map_err(|error| error.with_phase("logging in"))?;
@@ -92,7 +93,7 @@ impl Session {
             }
             self.known.proof = proof.clone();
             let exchange = Exchange::step(&self.known, b"", self.now());
-            match self.run(exchange, "learning the prompt", deadline.min(Deadline::after(TRY))).await {
+            match self.run(Box::new(exchange), "learning the prompt", deadline.min(Deadline::after(TRY))).await {
                 Ok(_) => {
                     tracing::debug!(?proof, prompt = %printable(&self.known.prompt), "learnt the prompt");
                     return Ok(());
@@ -110,7 +111,7 @@ impl Session {
     async fn settle_in(&mut self, login: &Login, deadline: Deadline) -> Result<()> {
         if self.known.line_end.len() > 1 && !matches!(self.known.proof, Proof::Quiet(_)) {
             let exchange = Exchange::command(&self.known, "", self.now());
-            self.known.doubles = self.run(exchange, "learning the prompt", deadline).await?.doubled;
+            self.known.doubles = self.run(Box::new(exchange), "learning the prompt", deadline).await?.doubled;
         }
         // The last user of a console line may have left it anywhere.
         let platform = self.known.platform.clone();
