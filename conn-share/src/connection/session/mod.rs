@@ -36,6 +36,8 @@ pub(crate) struct Session {
     leave_for: Option<String>,
     /// The mode that opening ended in.
     home: String,
+    /// Something was sent since then, or since the last reset, that may have changed more than the mode.
+    touched: bool,
     /// The last bytes that came since the last proof: a question may stand in them.
     tail: Vec<u8>,
     /// From here the engine counts its time.
@@ -80,6 +82,7 @@ impl Session {
         deadline: Deadline,
     ) -> Result<Reply> {
         check(command)?;
+        self.touched |= !self.known.platform.is_harmless(command);
         let exchange = Exchange::command(&self.known, command, self.now())
             .expecting(options.prompt.clone())
             .interacting(options.interactions.clone())
@@ -93,6 +96,7 @@ impl Session {
     /// Writes `text` and a line end for the chain of calls `chain`.
     pub(crate) async fn send(&mut self, text: &str, chain: u64, deadline: Deadline) -> Result<()> {
         check(text)?;
+        self.touched = true;
         // The echo of the first line is the one that the answers begin with.
         if !self.has_sent(chain) {
             self.sent = Some((chain, text.to_owned()));

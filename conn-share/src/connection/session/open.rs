@@ -40,6 +40,7 @@ impl Session {
             sent: None,
             leave_for: None,
             home: String::new(),
+            touched: false,
             tail: Vec::new(),
             epoch: Instant::now(),
             alarm: Alarm::default(),
@@ -131,6 +132,7 @@ impl Session {
             }
         }
         self.home = self.known.mode().to_owned();
+        self.touched = false;
         Ok(())
     }
 
@@ -169,12 +171,15 @@ impl Session {
         Ok(())
     }
 
-    /// Back to how opening left it.
+    /// Back to how opening left it. The mode is told by the prompt, which is proven; of the rest only what was sent tells.
     pub(crate) async fn reset(&mut self, login: &Login, deadline: Deadline) -> Result<()> {
         let home = self.home.clone();
         self.go_to(&home, login.enable.as_ref(), deadline).await?;
-        for command in self.known.platform.clone().open_commands() {
-            self.execute(command, &ExecuteOptions::default(), deadline).await?;
+        if self.touched {
+            for command in self.known.platform.clone().open_commands() {
+                self.execute(command, &ExecuteOptions::default(), deadline).await?;
+            }
+            self.touched = false;
         }
         Ok(())
     }

@@ -13,7 +13,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
 use bare::Bare;
-use conn_share::{AsyncPool, Connection, HostKeys, SessionOptions, SshConnection, Target};
+use conn_share::{
+    AsyncPool, ConnectOptions, Connection, Device, HostKeys, Path, Session, SessionOptions, SshConnection, Target,
+};
 use conn_share_tests::{Lab, LabOptions, Login};
 use tokio::sync::{Mutex, Semaphore};
 
@@ -163,7 +165,17 @@ async fn ours_of_five(lab: &Lab) -> AsyncPool<SshConnection> {
     pool.size(5).lockable().start().await.expect("five sessions")
 }
 
-async fn call_ours(pool: &AsyncPool<SshConnection>) {
+/// The same by a device, whose pool also puts each worker back into its first state before the next call gets it.
+async fn ours_by_device(lab: &Lab) -> AsyncPool<Session<SshConnection>> {
+    let trust = HostKeys::known().without_default_files().file(lab.known_hosts());
+    let path = Path::ssh(lab.ssh().ip().to_string()).port(lab.ssh().port());
+    let described = Device::builder("r1").os("frr").login(Login::Router.user(), lab.password());
+    let device = described.path("mgmt", path).build().expect("a device");
+    device.connect::<SshConnection>(ConnectOptions::via("mgmt").pool_size(5).host_keys(trust)).await.expect("a pool");
+    device.pool_as::<SshConnection>("mgmt").expect("the pool")
+}
+
+async fn call_ours<C: Connection>(pool: &AsyncPool<C>) {
     let pool = pool.clone();
     callers(move || {
         let pool = pool.clone();
@@ -199,14 +211,18 @@ async fn call_bares(bares: &Bares) {
 
 /// Fifty tasks, five sessions, a worker taken for each command.
 async fn five_sessions(lab: &Lab) {
-    let (pool, bares) = (ours_of_five(lab).await, bares_of_five(lab).await);
-    let mut rounds = Vec::new();
+    let (pool, device, bares) = (ours_of_five(lab).await, ours_by_device(lab).await, bares_of_five(lab).await);
+    let (mut rounds, mut device_rounds) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let one = cost(CALLERS * CALLS, call_ours(&pool)).await;
-        rounds.push((one, cost(CALLERS * CALLS, call_bares(&bares)).await));
+        let other = cost(CALLERS * CALLS, call_bares(&bares)).await;
+        device_rounds.push((cost(CALLERS * CALLS, call_ours(&device)).await, other));
+        rounds.push((one, other));
     }
     print("show version, five sessions, fifty callers", "command", &rounds);
+    print("the same by a device, which resets its workers", "command", &device_rounds);
     pool.close().await;
+    device.close().await;
 }
 
 /// One side of [`five_sessions`] alone, for a profiler to attach to once it says that it is ready.
