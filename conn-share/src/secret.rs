@@ -63,10 +63,13 @@ pub(crate) fn shown(command: &str) -> String {
 
 /// A line of configuration up to the first word that a secret follows, such as `password`.
 pub(crate) fn masked(line: &str) -> String {
+    // Every pool call comes by here, so nothing is allocated to compare.
+    let holds = |word: &str, part: &str| {
+        word.as_bytes().windows(part.len()).any(|here| here.eq_ignore_ascii_case(part.as_bytes()))
+    };
     let announces = |word: &str| {
-        let word = word.to_lowercase();
-        ["passw", "passphrase", "secret", "community", "psk", "shared-key"].iter().any(|part| word.contains(part))
-            || ["key", "key-string", "md5", "sha"].contains(&word.as_str())
+        ["passw", "passphrase", "secret", "community", "psk", "shared-key"].iter().any(|part| holds(word, part))
+            || ["key", "key-string", "md5", "sha"].iter().any(|whole| word.eq_ignore_ascii_case(whole))
     };
     let mut end = 0;
     for word in line.split_inclusive(char::is_whitespace) {

@@ -49,6 +49,8 @@ impl Recorder {
             .args(["-F", "/dev/null", "-tt", "-o", "BatchMode=yes", "-o", "IdentitiesOnly=yes", "-o", &known, "-i"])
             .arg(lab.key())
             .args(["-p", &lab.ssh().port().to_string(), "-l", login.user(), "127.0.0.1"])
+            // What a session of ours says that it is.
+            .env("TERM", "vt100")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -84,18 +86,27 @@ impl Recorder {
     }
 
     /// Listens until what was heard since the last typing ends with this, or with this and NULs, which zebra strews in.
-    pub fn until(&mut self, end: &str) -> Result<(), Failure> {
+    pub fn until(&mut self, end: impl AsRef<[u8]>) -> Result<(), Failure> {
+        self.until_one_of(&[end.as_ref()]).map(drop)
+    }
+
+    /// Listens until what was heard ends with one of these; says with which.
+    pub fn until_one_of(&mut self, ends: &[&[u8]]) -> Result<usize, Failure> {
         let start = Instant::now();
-        while !without_nuls(&self.heard).ends_with(end.as_bytes()) {
+        loop {
+            let heard = without_nuls(&self.heard);
+            if let Some(which) = ends.iter().position(|end| heard.ends_with(end)) {
+                return Ok(which);
+            }
             let left = PATIENCE.saturating_sub(start.elapsed());
             let Ok(piece) = self.pieces.recv_timeout(left) else {
+                let ends: Vec<_> = ends.iter().map(|end| end.escape_ascii().to_string()).collect();
                 let heard = self.heard.escape_ascii();
-                return Err(format!("the server did not say {end:?} at the end; it said {heard}").into());
+                return Err(format!("the server did not say {ends:?} at the end; it said {heard}").into());
             };
             self.heard.extend_from_slice(&piece);
             self.turns.push(Turn::Heard(piece));
         }
-        Ok(())
     }
 
     /// What has been said so far.

@@ -7,6 +7,8 @@ pub(crate) struct Echo {
     expected: Vec<u8>,
     /// How many bytes of `expected` may have been seen. More than one value while a character can be read in two ways.
     seen: Vec<usize>,
+    /// The values after the next byte, while they are found.
+    next: Vec<usize>,
     held: Vec<u8>,
     escape: Escape,
     returned: bool,
@@ -36,13 +38,10 @@ pub(crate) enum Verdict {
 impl Echo {
     /// Waits for the echo of `command`, typed at `prompt`, which may be drawn once more before it.
     pub(crate) fn new(prompt: &str, command: &str) -> Self {
-        let mut expected = prompt.as_bytes().to_vec();
-        let mut seen = vec![expected.len()];
-        if !expected.is_empty() {
-            seen.push(0);
-        }
-        expected.extend_from_slice(command.as_bytes());
-        Self { expected, seen, held: Vec::new(), escape: Escape::Text, returned: false, begun: false }
+        let expected = [prompt, command].concat().into_bytes();
+        let mut seen = vec![prompt.len(), 0];
+        seen.dedup();
+        Self { expected, seen, next: Vec::new(), held: Vec::new(), escape: Escape::Text, returned: false, begun: false }
     }
 
     /// Reads `bytes`.
@@ -83,21 +82,21 @@ impl Echo {
     }
 
     fn print(&mut self, byte: u8) {
-        let mut next = Vec::with_capacity(self.seen.len() + 1);
+        self.next.clear();
         for &seen in &self.seen {
             if self.expected.get(seen) == Some(&byte) {
-                next.push(seen + 1);
+                self.next.push(seen + 1);
             }
             // After a carriage return the editor may repeat the character at the edge of the screen; and it wraps
             // some terminals by a blank.
             let repeated = self.returned && seen.checked_sub(1).and_then(|last| self.expected.get(last)) == Some(&byte);
             if repeated || (byte == b' ' && self.begun) {
-                next.push(seen);
+                self.next.push(seen);
             }
         }
-        next.sort_unstable();
-        next.dedup();
-        self.seen = next;
+        self.next.sort_unstable();
+        self.next.dedup();
+        std::mem::swap(&mut self.seen, &mut self.next);
         self.returned = false;
         self.begun = true;
     }

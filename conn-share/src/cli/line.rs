@@ -33,6 +33,11 @@ impl Line {
         self.bytes.len() + self.cells.as_ref().map_or(0, |cells| cells.chars.len() * 4)
     }
 
+    /// Whether nothing was done on it yet.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes.is_empty() && self.cells.is_none()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.cells = None;

@@ -146,7 +146,9 @@ impl Probe {
             Kind::Command => [format!("{}\n", self.typed), self.typed.clone()],
             Kind::Blank => return,
         };
-        for shown in shown.iter().filter(|shown| !shown.is_empty()) {
+        // Looking for one character costs next to nothing, and there is seldom any.
+        let carets = text.contains('^');
+        for shown in shown.iter().filter(|shown| !shown.is_empty() && (carets || !shown.contains('^'))) {
             if let Some(at) = text.find(shown) {
                 text.replace_range(at..at + shown.len(), "");
                 self.scrubbed = true;

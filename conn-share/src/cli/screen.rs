@@ -120,12 +120,25 @@ impl Screen {
 
     /// Reads `bytes`.
     pub(crate) fn feed(&mut self, mut bytes: &[u8]) -> Result<(), Overflow> {
+        if self.text.capacity() == 0 {
+            // A short answer comes in one piece.
+            self.text.reserve(bytes.len());
+        }
         while !bytes.is_empty() {
             let plain = match self.escape {
-                Escape::Text => bytes.iter().position(|&byte| is_control(byte)).unwrap_or(bytes.len()),
+                Escape::Text => plain_run(bytes),
                 _ => 0,
             };
             let (run, rest) = bytes.split_at(plain);
+            if let Some(rest) = rest.strip_prefix(b"\r\n").filter(|_| self.takes_whole(run)) {
+                self.text.extend_from_slice(run);
+                if self.text.len() > self.limit {
+                    return Err(Overflow);
+                }
+                self.text.push(b'\n');
+                bytes = rest;
+                continue;
+            }
             if !run.is_empty() {
                 self.print(run);
             }
@@ -140,6 +153,16 @@ impl Screen {
             bytes = rest;
         }
         Ok(())
+    }
+
+    /// Whether `run` is a whole line, if a line end follows, and nothing on it is looked out for: as most output is. It need not be
+    /// made on the last line first.
+    fn takes_whole(&self, run: &[u8]) -> bool {
+        self.escape == Escape::Text
+            && !self.returned
+            && self.line.is_empty()
+            && self.sighting.is_none()
+            && !self.watched.as_ref().is_some_and(|nonce| run.ends_with(nonce.as_bytes()))
     }
 
     fn print(&mut self, run: &[u8]) {
@@ -262,6 +285,16 @@ impl Screen {
             _ => {}
         }
     }
+}
+
+/// How many bytes come before the first control.
+fn plain_run(bytes: &[u8]) -> usize {
+    // So many at once are compared by one machine instruction or two.
+    const BLOCK: usize = 16;
+    let plain = |block: &&[u8]| !block.iter().fold(false, |found, &byte| found | is_control(byte));
+    let blocks = bytes.chunks_exact(BLOCK).take_while(plain).count() * BLOCK;
+    let rest = bytes.get(blocks..).unwrap_or_default();
+    blocks + rest.iter().position(|&byte| is_control(byte)).unwrap_or(rest.len())
 }
 
 /// C0 controls but the tab, and DEL.

@@ -14,6 +14,8 @@ pub enum Login {
     Router,
     /// Lands in an ordinary `bash`.
     Linux,
+    /// Lands in BIRD's `birdc`, prompt `bird> `, once [`Lab::start_bird`](crate::Lab::start_bird) was called.
+    Bird,
 }
 
 /// The password of every account, and what `crypt` makes of it.
@@ -22,13 +24,14 @@ const PASSWORD_HASH: &str =
     "$6$connshare$PJzog0ggfmdqoCSvXEfCX0y1ICui0fs0Z8wkPwuQGtWN79DI7nk9vhA2uLVXiUn/hHOnNN897jCJe4CQ1I8Mj1";
 
 impl Login {
-    const ALL: [Self; 2] = [Self::Router, Self::Linux];
+    const ALL: [Self; 3] = [Self::Router, Self::Linux, Self::Bird];
 
     /// The user name.
     pub fn user(self) -> &'static str {
         match self {
             Self::Router => "conn-share-r1",
             Self::Linux => "conn-share-sh",
+            Self::Bird => "conn-share-bird",
         }
     }
 
@@ -36,6 +39,7 @@ impl Login {
         match self {
             Self::Router => 64_211,
             Self::Linux => 64_212,
+            Self::Bird => 64_213,
         }
     }
 }
@@ -43,9 +47,13 @@ impl Login {
 /// Writes accounts, keys and login shell into `dir`, and gives the script that puts the accounts in place of the
 /// machine's, as far as the cage can see.
 pub(crate) fn prepare(dir: &Path) -> Result<String, Failure> {
-    let shell = dir.join("r1-shell");
-    fs::write(&shell, format!("#!/bin/sh\nexec vtysh --vty_socket {0}/r1 --config_dir {0}/r1\n", dir.display()))?;
-    fs::set_permissions(&shell, fs::Permissions::from_mode(0o755))?;
+    let router = format!("exec vtysh --vty_socket {0}/r1 --config_dir {0}/r1", dir.display());
+    let bird = format!("exec /usr/sbin/birdc -s {}/bird.ctl", dir.display());
+    for (name, command) in [("r1-shell", router), ("bird-shell", bird)] {
+        let shell = dir.join(name);
+        fs::write(&shell, format!("#!/bin/sh\n{command}\n"))?;
+        fs::set_permissions(&shell, fs::Permissions::from_mode(0o755))?;
+    }
 
     let mut passwd = fs::read_to_string("/etc/passwd")?;
     let mut shadow = fs::read_to_string("/etc/shadow")?;
@@ -64,7 +72,8 @@ pub(crate) fn prepare(dir: &Path) -> Result<String, Failure> {
         let (user, id) = (login.user(), login.id());
         let home = dir.join(user);
         let shell = match login {
-            Login::Router => shell.display().to_string(),
+            Login::Router => dir.join("r1-shell").display().to_string(),
+            Login::Bird => dir.join("bird-shell").display().to_string(),
             Login::Linux => "/bin/bash".to_owned(),
         };
         fs::create_dir(&home)?;

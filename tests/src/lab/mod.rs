@@ -2,6 +2,7 @@
 
 mod frr;
 pub(crate) mod login;
+mod others;
 mod record;
 
 use std::fs;
@@ -12,6 +13,8 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use crate::{Cage, Failure, Process, wait_for};
+
+use others::Others;
 
 pub use login::Login;
 pub use record::Asked;
@@ -60,6 +63,7 @@ pub struct Lab {
     routes: usize,
     ssh: SocketAddr,
     telnet: SocketAddr,
+    others: Others,
 }
 
 impl Lab {
@@ -106,7 +110,7 @@ impl Lab {
             let _ = fs::write(&config, login::sshd_config(&dir, port));
             format!("$(command -v sshd) -D -e -f {}", config.display())
         })?;
-        let lab = Self { cage, routes: options.routes, ssh, telnet };
+        let lab = Self { cage, routes: options.routes, ssh, telnet, others: Others::default() };
         lab.write_known_hosts()?;
         lab.wait_for_routes()?;
         Ok(lab)

@@ -45,21 +45,51 @@ fn check(name: &str, recorded: Result<Vec<Turn>, Failure>, marks: &[&str]) {
     }
 }
 
+/// How the two kinds of line editors erase the digit of a proof.
+const ERASED: [&[u8]; 2] = [b"7\x08\x1b[K", b"7\x08 \x08"];
+
+/// How they erase ten: `^A` goes to the start, `^K` erases up to the end. zebra's overprints them by blanks.
+const ALL_ERASED: [&[u8]; 2] = [b"\x1b[K", b"          \x08\x08\x08\x08\x08\x08\x08\x08\x08\x08"];
+
+/// A command, with the digit and the backspace that a session types ahead.
+fn ahead(recorder: &mut Recorder, command: &str, line_end: &str) -> Result<(), Failure> {
+    recorder.keys(format!("{command}{line_end}7\x08").as_bytes())?;
+    recorder.until_one_of(&ERASED).map(drop)
+}
+
+/// A command, a blank for each `--More--`, and at the prompt the ten digits that a session types and erases.
+fn keyed(recorder: &mut Recorder, command: &str, line_end: &str, prompt: &str) -> Result<(), Failure> {
+    recorder.keys(format!("{command}{line_end}").as_bytes())?;
+    pages(recorder, prompt)?;
+    recorder.keys(b"0123456789\x01\x0b")?;
+    recorder.until_one_of(&ALL_ERASED).map(drop)
+}
+
+/// A blank for each `--More--`, up to the prompt.
+fn pages(recorder: &mut Recorder, prompt: &str) -> Result<(), Failure> {
+    while recorder.until_one_of(&[prompt.as_bytes(), b"--More--", b"--More-- "])? > 0 {
+        recorder.keys(b" ")?;
+    }
+    Ok(())
+}
+
 #[test]
 fn the_routers_shell() {
     let record = || {
         let mut recorder = Recorder::ssh(Lab::shared(), Login::Router)?;
         recorder.until("r1# ")?;
+        ahead(&mut recorder, "terminal length 0", "\n")?;
         for command in FIVE {
-            recorder.keys(format!("{command}\r").as_bytes())?;
-            recorder.until("r1# ")?;
+            ahead(&mut recorder, command, "\n")?;
         }
         // A line longer than the terminal, as the line editor wraps it; and one the router does not know.
-        recorder.keys(format!("show {}\r", "long ".repeat(40)).as_bytes())?;
-        recorder.until("r1# ")?;
+        ahead(&mut recorder, &format!("show {}", "long ".repeat(40)), "\n")?;
+        for command in ["configure terminal", "interface veth1", "description replayed", "no description", "end"] {
+            ahead(&mut recorder, command, "\n")?;
+        }
         Ok(recorder.finish())
     };
-    check("frr-ssh.txt", record(), &["*> 10.100.199.0/24", "FRRouting", "% "]);
+    check("frr-ssh.txt", record(), &["*> 10.100.199.0/24", "FRRouting", "% ", "r1(config-if)# "]);
 }
 
 #[test]
@@ -76,31 +106,76 @@ fn the_routers_line() {
         recorder.until("r1# ")?;
         // A terminal of 80 by 24, for which the router pages.
         recorder.keys(&[255, 251, 31, 255, 250, 31, 0, 80, 0, 24, 255, 240])?;
-        recorder.keys(b"show ip route\r\n")?;
-        recorder.until(" --More-- ")?;
-        recorder.keys(b" ")?;
-        recorder.until(" --More-- ")?;
-        recorder.keys(b"q")?;
-        recorder.until("r1# ")?;
-        recorder.keys(b"terminal length 0\r\n")?;
-        recorder.until("r1# ")?;
-        recorder.keys(b"show ip route\r\n")?;
-        recorder.until("r1# ")?;
+        keyed(&mut recorder, "show ip route", "\r\n", "r1# ")?;
+        ahead(&mut recorder, "terminal length 0", "\r\n")?;
+        ahead(&mut recorder, "show ip route", "\r\n")?;
+        ahead(&mut recorder, "show nothing", "\r\n")?;
         Ok(recorder.finish())
     };
-    check("frr-telnet.txt", record(), &["--More--", "B>* 10.100.199.0/24"]);
+    check("frr-telnet.txt", record(), &["--More--", "B>* 10.100.199.0/24", "Unknown command: show nothing"]);
 }
+
+/// What is asked of the Linux shells.
+const SHELL: [&str; 5] =
+    ["uname -s", "printf 'no end of line'", "seq 100", "printf '\\033[31mred\\033[0m\\n'", "no-such-command"];
 
 #[test]
 fn a_linux_shell() {
     let record = || {
         let mut recorder = Recorder::ssh(Lab::shared(), Login::Linux)?;
         recorder.until("$ ")?;
-        for command in ["uname -s", "printf 'no end of line'", "seq 100", "printf '\\033[31mred\\033[0m\\n'"] {
-            recorder.keys(format!("{command}\r").as_bytes())?;
-            recorder.until("$ ")?;
+        for command in SHELL {
+            keyed(&mut recorder, command, "\n", "$ ")?;
         }
         Ok(recorder.finish())
     };
     check("linux-ssh.txt", record(), &["Linux", "no end of line", "\u{1b}[31mred"]);
+}
+
+#[test]
+fn a_telnet_daemon() {
+    let lab = Lab::shared();
+    let record = || {
+        let mut recorder = Recorder::tcp(lab.telnetd()?)?;
+        // It offers and asks for options first, and says nothing more before each is answered: the terminal's type is told.
+        recorder.until([255, 253, 36])?;
+        let refused = [254, 37, 254, 38, 252, 32, 252, 35, 252, 39, 252, 36].chunks(2);
+        let answers: Vec<u8> = refused.flat_map(|answer| [255, answer[0], answer[1]]).collect();
+        recorder.keys(&[&[255, 251, 24], answers.as_slice()].concat())?;
+        recorder.until([255, 250, 24, 1, 255, 240])?;
+        recorder.keys(b"\xff\xfa\x18\x00vt100\xff\xf0")?;
+        recorder.until([255, 253, 33])?;
+        // It may go ahead and is to echo; no line mode, no status, no flow control.
+        recorder.keys(&[255, 253, 3, 255, 252, 1, 255, 252, 34, 255, 252, 31, 255, 254, 5, 255, 252, 33])?;
+        recorder.until("login: ")?;
+        recorder.keys(format!("{}\r\n", Login::Linux.user()).as_bytes())?;
+        recorder.until("Password: ")?;
+        recorder.keys(format!("{}\r\n", lab.password()).as_bytes())?;
+        recorder.until("$ ")?;
+        for command in SHELL {
+            keyed(&mut recorder, command, "\r\n", "$ ")?;
+        }
+        Ok(recorder.finish())
+    };
+    check("telnetd.txt", record(), &["login: ", "Linux", "no end of line", "\u{1b}[31mred"]);
+}
+
+#[test]
+fn bird() {
+    let lab = Lab::shared();
+    let record = || {
+        lab.start_bird()?;
+        let mut recorder = Recorder::ssh(lab, Login::Bird)?;
+        recorder.until("bird> ")?;
+        for command in ["show status", "show protocols", "show route in 10.100.0.0/20", "show nothing"] {
+            // It shows a prompt before its answer and takes it back, and has no use for the line of blanks that a session enters
+            // at a prompt.
+            recorder.keys(format!("{command}\n").as_bytes())?;
+            recorder.until("bird> ")?;
+            recorder.keys(b"   \n")?;
+            recorder.until("for help.\r\n\x1b[?2004hbird> ")?;
+        }
+        Ok(recorder.finish())
+    };
+    check("bird-ssh.txt", record(), &["BIRD", "fixed", "10.100.15.0/24", "No such command"]);
 }

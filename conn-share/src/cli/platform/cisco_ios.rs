@@ -15,6 +15,7 @@ pub(super) fn platform() -> Platform {
         .configuration("config")
         .on_open("terminal length 0")
         .on_open("terminal width 511")
+        .harmless("show ")
         .pager("--More--")
         .refusal("%", "Invalid")
         .refusal("%", "Incomplete command")

@@ -14,6 +14,7 @@ pub(super) fn platform() -> Platform {
         .privileged("enable")
         .configuration("config")
         .on_open("terminal length 0")
+        .harmless("show ")
         .pager("--More--")
         .refusal("%", "Unknown command")
         .refusal("%", "Command incomplete")

@@ -42,6 +42,7 @@ pub struct Platform {
     on_close: Vec<String>,
     pagers: Vec<String>,
     refusals: Vec<Refusal>,
+    harmless: Vec<String>,
     interrupt: Option<String>,
     kill_line: Option<String>,
 }
@@ -110,6 +111,7 @@ impl Platform {
             on_close: Vec::new(),
             pagers: Vec::new(),
             refusals: Vec::new(),
+            harmless: Vec::new(),
             interrupt: None,
             kill_line: None,
         }
@@ -198,6 +200,17 @@ impl Platform {
     #[must_use]
     pub fn refusal(mut self, starts: impl Into<String>, contains: impl Into<String>) -> Self {
         self.refusals.push(Refusal { starts: starts.into(), contains: contains.into() });
+        self
+    }
+
+    /// Says that a command that begins with `start` leaves nothing behind in the session: neither mode, paging, width nor log lines on the
+    /// terminal. `"show "` on most routers.
+    ///
+    /// A pool puts a worker back into the state in which it was opened before the next caller gets it. After nothing but such commands,
+    /// with the prompt of the mode that it was opened in, there is nothing to put back, and the device is not asked.
+    #[must_use]
+    pub fn harmless(mut self, start: impl Into<String>) -> Self {
+        self.harmless.push(start.into());
         self
     }
 
@@ -300,12 +313,26 @@ impl Platform {
         !line.is_empty() && self.pagers.iter().any(|pager| line.ends_with(pager.as_str()))
     }
 
+    /// Whether `command` leaves nothing behind in the session.
+    pub(crate) fn is_harmless(&self, command: &str) -> bool {
+        self.harmless.iter().any(|start| command.starts_with(start.as_str()))
+    }
+
     /// The line of `text` that refuses a command.
     ///
     /// Refusals are short. In a long answer a line that reads like one is part of what was asked for.
     pub(crate) fn refusal_in<'a>(&self, text: &'a str) -> Option<&'a str> {
         const LONGEST: usize = 4096;
         let text = if text.len() <= LONGEST { text } else { return None };
+        // Most begin alike, and most answers hold no line that does.
+        let mut sought = ("", true);
+        let mut possible = self.refusals.iter().filter(|refusal| {
+            if sought.0 != refusal.starts {
+                sought = (&refusal.starts, text.contains(&refusal.starts));
+            }
+            sought.1
+        });
+        possible.next()?;
         text.lines().find(|line| {
             let line = line.trim_start();
             self.refusals.iter().any(|refusal| {
@@ -351,6 +378,16 @@ mod tests {
             assert_eq!(Platform::named(name).expect("built in").name(), name);
         }
         assert!(Platform::named("nonesuch").is_none());
+    }
+
+    #[test]
+    fn what_leaves_nothing_behind() {
+        let frr = Platform::named("frr").expect("built in");
+        assert!(frr.is_harmless("show version"));
+        for command in ["terminal length 24", "showcase", "do show version", " show version", "configure terminal"] {
+            assert!(!frr.is_harmless(command), "{command}");
+        }
+        assert!(!Platform::named("generic").expect("built in").is_harmless("show version"));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! cuts an exchange off, a timeout, a dropped future or a panic, leaves that mark behind, and the next user first brings the session
 //! back ([`Session::resync`]) or learns that it cannot be. Nothing else clears the mark.
 
+mod alarm;
 mod configure;
 mod open;
 mod options;
@@ -20,6 +21,7 @@ use crate::secret::masked;
 use crate::transport::{Line, Transport};
 use crate::{Error, ErrorKind, Reply, Result};
 
+use alarm::Alarm;
 pub(crate) use open::Login;
 pub use options::{ExecuteOptions, SessionOptions};
 
@@ -39,10 +41,13 @@ pub(crate) struct Session {
     leave_for: Option<String>,
     /// The mode that opening ended in.
     home: String,
+    /// Something was sent since then, or since the last reset, that may have changed more than the mode.
+    touched: bool,
     /// The last bytes that came since the last proof: a question may stand in them.
     tail: Vec<u8>,
     /// From here the engine counts its time.
     epoch: Instant,
+    alarm: Alarm,
     buffer: Vec<u8>,
 }
 
@@ -83,7 +88,7 @@ impl Session {
     ) -> Result<Reply> {
         let exchange = self.command(command, options)?;
         let started = Instant::now();
-        let answer = self.run(exchange, AWAITED, deadline).await?;
+        let answer = self.run(Box::new(exchange), AWAITED, deadline).await?;
         let refusal = self.known.platform.refusal_in(&answer.text).map(str::to_owned);
         Ok(Reply::new(answer.text).with_elapsed(started.elapsed()).with_mode(self.known.mode()).with_refusal(refusal))
     }
@@ -98,13 +103,15 @@ impl Session {
     ) -> Result<Reply> {
         let exchange = self.command(command, options)?.in_lines();
         let started = Instant::now();
-        let answer = self.run_lines(exchange, AWAITED, on_line, deadline).await?;
+        let answer = self.run_lines(Box::new(exchange), AWAITED, on_line, deadline).await?;
         let refusal = self.known.platform.refusal_in(&answer.text).map(str::to_owned);
         Ok(Reply::new("").with_elapsed(started.elapsed()).with_mode(self.known.mode()).with_refusal(refusal))
     }
 
-    fn command(&self, command: &str, options: &ExecuteOptions) -> Result<Exchange> {
+    /// The exchange that runs `command`, and the note that it may change what a reset puts back.
+    fn command(&mut self, command: &str, options: &ExecuteOptions) -> Result<Exchange> {
         check(command)?;
+        self.touched |= !self.known.platform.is_harmless(command);
         Ok(Exchange::command(&self.known, command, self.now())
             .expecting(options.prompt.clone())
             .interacting(options.interactions.clone())
@@ -114,6 +121,7 @@ impl Session {
     /// Writes `text` and a line end for the chain of calls `chain`.
     pub(crate) async fn send(&mut self, text: &str, chain: u64, deadline: Deadline) -> Result<()> {
         check(text)?;
+        self.touched = true;
         // The echo of the first line is the one that the answers begin with.
         if !self.has_sent(chain) {
             self.sent = Some((chain, text.to_owned()));
@@ -142,7 +150,7 @@ impl Session {
             ));
         };
         let exchange = Exchange::reading(&self.known, text, self.now());
-        Ok(self.run(exchange, AWAITED, deadline).await?.text)
+        Ok(self.run(Box::new(exchange), AWAITED, deadline).await?.text)
     }
 
     /// Nothing stands between the session and the next command: in step, and no configuration left half-way.
@@ -180,19 +188,19 @@ impl Session {
             self.write(kill.as_bytes(), deadline).await?;
         }
         let exchange = Exchange::step(&self.known, &self.tail, self.now());
-        self.run(exchange, PHASE, deadline).await?;
+        self.run(Box::new(exchange), PHASE, deadline).await?;
         self.leave_configuration(deadline).await
     }
 
-    /// Drives `exchange` to its proof.
-    async fn run(&mut self, exchange: Exchange, phase: &'static str, deadline: Deadline) -> Result<Answer> {
+    /// Drives `exchange` to its proof. It is boxed, for it would be the greater part of each future that it passes through.
+    async fn run(&mut self, exchange: Box<Exchange>, phase: &'static str, deadline: Deadline) -> Result<Answer> {
         self.run_lines(exchange, phase, &mut |_| (), deadline).await
     }
 
     /// Drives `exchange` to its proof; its lines, where it hands them out, go to `on_line`.
     async fn run_lines(
         &mut self,
-        mut exchange: Exchange,
+        mut exchange: Box<Exchange>,
         phase: &'static str,
         on_line: OnLine<'_>,
         deadline: Deadline,
@@ -218,7 +226,7 @@ impl Session {
             };
             error.with_phase(phase).with_sent(sent)
         })?;
-        let answer = exchange.finish_lines(on_line);
+        let answer = (*exchange).finish_lines(on_line);
         let answer = answer.ok_or_else(|| Error::new(ErrorKind::Protocol, "an exchange ended without a proof"))?;
         self.known.prompt.clone_from(&answer.prompt);
         self.sent = None;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{ExecuteOptions, Fault, Session, Standing, printable};
+use super::{Alarm, ExecuteOptions, Fault, Session, Standing, printable};
 use crate::cli::{self, Asked, Exchange, Interaction, Known, LoginStep, Platform, Proof, QUIET, Rejected};
 use crate::deadline::Deadline;
 use crate::transport::Transport;
@@ -40,8 +40,10 @@ impl Session {
             sent: None,
             leave_for: None,
             home: String::new(),
+            touched: false,
             tail: Vec::new(),
             epoch: Instant::now(),
+            alarm: Alarm::default(),
             buffer: vec![0; BUFFER],
         };
         session.log_in(login, deadline).await.map_err(|error| error.with_phase("logging in"))?;
@@ -96,7 +98,7 @@ impl Session {
             } else {
                 Exchange::step(&self.known, b"", self.now())
             };
-            match self.run(exchange, "learning the prompt", deadline.min(Deadline::after(TRY))).await {
+            match self.run(Box::new(exchange), "learning the prompt", deadline.min(Deadline::after(TRY))).await {
                 Ok(_) => {
                     tracing::debug!(?proof, prompt = %printable(&self.known.prompt), "learnt the prompt");
                     return Ok(());
@@ -114,7 +116,7 @@ impl Session {
     async fn settle_in(&mut self, login: &Login, deadline: Deadline) -> Result<()> {
         if self.known.line_end.len() > 1 && !matches!(self.known.proof, Proof::Quiet(_)) {
             let exchange = Exchange::command(&self.known, "", self.now());
-            self.known.doubles = self.run(exchange, "learning the prompt", deadline).await?.doubled;
+            self.known.doubles = self.run(Box::new(exchange), "learning the prompt", deadline).await?.doubled;
         }
         // The last user of a console line may have left it anywhere.
         let platform = self.known.platform.clone();
@@ -134,6 +136,7 @@ impl Session {
             }
         }
         self.home = self.known.mode().to_owned();
+        self.touched = false;
         Ok(())
     }
 
@@ -172,12 +175,15 @@ impl Session {
         Ok(())
     }
 
-    /// Back to how opening left it.
+    /// Back to how opening left it. The mode is told by the prompt, which is proven; of the rest only what was sent tells.
     pub(crate) async fn reset(&mut self, login: &Login, deadline: Deadline) -> Result<()> {
         let home = self.home.clone();
         self.go_to(&home, login.enable.as_ref(), deadline).await?;
-        for command in self.known.platform.clone().open_commands() {
-            self.execute(command, &ExecuteOptions::default(), deadline).await?;
+        if self.touched {
+            for command in self.known.platform.clone().open_commands() {
+                self.execute(command, &ExecuteOptions::default(), deadline).await?;
+            }
+            self.touched = false;
         }
         Ok(())
     }

@@ -1,10 +1,12 @@
 //! Reading and writing under a deadline, with the marks that a cut leaves.
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
+use std::task::Poll;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::timeout_at;
+use tokio::io::{AsyncWriteExt, ReadBuf};
 
 use super::{Fault, Session, Standing};
 use crate::deadline::Deadline;
@@ -43,14 +45,17 @@ impl Session {
             (Some(until), Some(deadline)) => Some(until.min(deadline)),
             (until, deadline) => until.or(deadline),
         };
-        let read = self.transport.read(&mut self.buffer);
-        let result = match wake {
-            Some(at) => match timeout_at(at, read).await {
-                Ok(result) => result,
-                Err(_) if deadline.has_passed() => return Err(Fault::Timeout),
-                Err(_) => return Ok(None),
-            },
-            None => read.await,
+        let (transport, alarm) = (&mut self.transport, &mut self.alarm);
+        let mut buffer = ReadBuf::new(&mut self.buffer);
+        let result = poll_fn(|cx| match (Pin::new(&mut **transport).poll_read(cx, &mut buffer), wake) {
+            (Poll::Ready(result), _) => Poll::Ready(Some(result)),
+            (Poll::Pending, Some(at)) => alarm.poll_at(at, cx).map(|()| None),
+            (Poll::Pending, None) => Poll::Pending,
+        });
+        let result = match result.await {
+            Some(result) => result.map(|()| buffer.filled().len()),
+            None if deadline.has_passed() => return Err(Fault::Timeout),
+            None => return Ok(None),
         };
         match result {
             Ok(0) => Err(Fault::Wire(self.lose(io::ErrorKind::UnexpectedEof.into()))),

@@ -169,7 +169,8 @@ impl Device {
     async fn command(&mut self, command: &str) -> io::Result<()> {
         let (verb, rest) = command.split_once(' ').unwrap_or((command, ""));
         match verb {
-            "" | "terminal" | "interface" | "description" => Ok(()),
+            "show" if rest == "slowly" => self.pause(Duration::from_secs(3)).await,
+            "" | "show" | "terminal" | "interface" | "description" => Ok(()),
             "say" => self.say(&format!("you said {rest}\r\n")).await,
             "long" => {
                 for line in 0..200 {

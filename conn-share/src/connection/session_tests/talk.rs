@@ -303,3 +303,36 @@ async fn a_session_that_logs_in_again_passes_the_gate() {
     assert!(error.is_timeout() && !error.was_sent(), "{error:?}");
     assert_eq!(gate.0.load(SeqCst), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_reset_asks_the_device_only_for_what_may_have_changed() {
+    const PAGING_OFF: &str = "terminal length 0";
+    let (router, record) = connected("frr", "\n", Manner::default()).await;
+    let since = |seen: usize| record.commands().split_off(seen);
+    let seen = record.commands().len();
+    router.reset().await.expect("as it was opened");
+    router.execute("show version").await.expect("answered");
+    router.reset().await.expect("in its mode, and asked nothing that stays");
+    assert_eq!(since(seen), ["show version"]);
+    // Given up half-way, the same holds, once the session is back in step.
+    let given_up = tokio::time::timeout(Duration::from_secs(1), router.execute("show slowly")).await;
+    assert!(given_up.is_err(), "{given_up:?}");
+    router.reset().await.expect("in step again");
+    assert_eq!(since(seen), ["show version", "show slowly"]);
+
+    let seen = record.commands().len();
+    router.execute("terminal length 24").await.expect("answered");
+    router.reset().await.expect("put back");
+    router.reset().await.expect("nothing to do");
+    assert_eq!(since(seen), ["terminal length 24", PAGING_OFF]);
+
+    let seen = record.commands().len();
+    router.execute("configure terminal").await.expect("answered");
+    router.reset().await.expect("put back");
+    assert_eq!(since(seen), ["configure terminal", "end", PAGING_OFF]);
+
+    let seen = record.commands().len();
+    router.send("show version").await.expect("sent");
+    router.reset().await.expect("put back");
+    assert_eq!(since(seen), ["show version", PAGING_OFF], "what is sent raw may be anything");
+}

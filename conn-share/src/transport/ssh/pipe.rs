@@ -4,6 +4,9 @@
 //! keepalives included. So nothing here ever makes it wait: its handler appends what arrives, and when too much is
 //! unread it is the *socket* that stops giving bytes (see [`Wire`](super::wire::Wire)). Memory stays bounded, the
 //! peer feels it through TCP, and the task goes on writing and keeping time.
+//!
+//! The reader is woken when the task has nothing more to do, not by each packet: a short answer is a few of them, and waking
+//! somebody on another thread costs more than they do.
 
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,6 +20,9 @@ use crate::{Error, ErrorKind};
 /// busy for two milliseconds, little enough for thousands of sessions. One SSH packet (at most 256 KiB) may come on
 /// top, since a packet in flight is not cut.
 pub(super) const UNREAD_LIMIT: usize = 256 * 1024;
+
+/// So much is not kept from a reader that waits: it can read while more is decrypted.
+const PROMPTLY: usize = 32 * 1024;
 
 /// Buffers larger than this are given back once they are empty, so that an idle session costs little.
 const KEPT_CAPACITY: usize = 32 * 1024;
@@ -67,11 +73,19 @@ impl Pipe {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Appends what arrived. Never waits.
+    /// Appends what arrived. Never waits; the reader hears of it from [`Pipe::announce`], before the task next waits.
     pub(super) fn push(&self, bytes: &[u8]) {
         let mut state = self.state();
         state.unread.extend_from_slice(bytes);
-        let reader = state.reader.take();
+        let reader = if state.unread.len() >= PROMPTLY { state.reader.take() } else { None };
+        drop(state);
+        wake(reader);
+    }
+
+    /// Wakes the reader if there is something to read. To be called whenever the session's task is about to wait.
+    pub(super) fn announce(&self) {
+        let mut state = self.state();
+        let reader = if state.unread.is_empty() { None } else { state.reader.take() };
         drop(state);
         wake(reader);
     }

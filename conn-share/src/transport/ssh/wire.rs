@@ -65,28 +65,39 @@ impl<S> Wire<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
-    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        match this.pipe.leave_to_read(cx) {
+impl<S: AsyncRead + Unpin> Wire<S> {
+    fn fill(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.pipe.leave_to_read(cx) {
             Leave::Go => {}
             Leave::Hold => return Poll::Pending,
             Leave::Cut => return Poll::Ready(Err(End::Cut.into())),
         }
-        if this.serve(buf) {
+        if self.serve(buf) {
             return Poll::Ready(Ok(()));
         }
         if buf.remaining() >= READ_AHEAD {
             let before = buf.filled().len();
-            ready!(Pin::new(&mut this.stream).poll_read(cx, buf))?;
-            return Poll::Ready(this.count(buf.filled().len() - before));
+            ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+            return Poll::Ready(self.count(buf.filled().len() - before));
         }
-        let mut ahead = ReadBuf::new(&mut this.ahead);
-        ready!(Pin::new(&mut this.stream).poll_read(cx, &mut ahead))?;
-        (this.start, this.end) = (0, ahead.filled().len());
-        this.count(this.end)?;
-        this.serve(buf);
+        let mut ahead = ReadBuf::new(&mut self.ahead);
+        ready!(Pin::new(&mut self.stream).poll_read(cx, &mut ahead))?;
+        (self.start, self.end) = (0, ahead.filled().len());
+        self.count(self.end)?;
+        self.serve(buf);
         Poll::Ready(Ok(()))
+    }
+}
+
+/// Whatever makes the session's task wait, the reader hears before of what has arrived.
+impl<S: AsyncRead + Unpin> AsyncRead for Wire<S> {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        let filled = this.fill(cx, buf);
+        if filled.is_pending() {
+            this.pipe.announce();
+        }
+        filled
     }
 }
 
@@ -100,6 +111,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
             this.stalled = None;
             return Poll::Ready(written);
         }
+        this.pipe.announce();
         let stalled = this.stalled.get_or_insert_with(|| Box::pin(sleep(WRITE_PATIENCE)));
         ready!(stalled.as_mut().poll(cx));
         Poll::Ready(Err(failure(ErrorKind::Disconnected, "the device stopped taking data")))
@@ -110,7 +122,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Wire<S> {
         if let Leave::Cut = this.pipe.leave_to_write(cx) {
             return Poll::Ready(Err(End::Cut.into()));
         }
-        Pin::new(&mut this.stream).poll_flush(cx)
+        let flushed = Pin::new(&mut this.stream).poll_flush(cx);
+        if flushed.is_pending() {
+            this.pipe.announce();
+        }
+        flushed
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

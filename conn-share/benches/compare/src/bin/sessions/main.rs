@@ -2,7 +2,8 @@
 //! real sshd with FRR's vtysh. The rounds take turns, so that whatever else the machine does hits both alike; printed are
 //! the medians of the rounds, and of their ratios. CPU is this process's own, servers not counted.
 //!
-//! As root, with FRR and sshd installed: `cargo run --release --bin sessions`, with the names of parts to run those only.
+//! As root, with FRR and sshd installed: `cargo run --release --bin sessions`, with the names of parts to run those only: `version`,
+//! `bgp`, `cold`, `five`, `long`; and, if named, `ours` and `bare`, one side of `five` alone for a profiler.
 
 mod bare;
 mod cpu;
@@ -12,7 +13,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
 use bare::Bare;
-use conn_share::{AsyncPool, Connection, HostKeys, SessionOptions, SshConnection, Target};
+use conn_share::{
+    AsyncPool, ConnectOptions, Connection, Device, HostKeys, Path, Session, SessionOptions, SshConnection, Target,
+};
 use conn_share_tests::{Lab, LabOptions, Login};
 use tokio::sync::{Mutex, Semaphore};
 
@@ -21,7 +24,8 @@ const ROUNDS: usize = 15;
 fn main() {
     let wanted: Vec<String> = std::env::args().skip(1).collect();
     let wants = |part: &str| wanted.is_empty() || wanted.iter().any(|name| name == part);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let lab = Lab::start(&LabOptions::default()).expect("a lab");
     runtime.block_on(async {
         if wants("version") {
@@ -39,10 +43,9 @@ fn main() {
         if wants("long") {
             long_output(&lab).await;
         }
-        if wants("profile") && !wanted.is_empty() {
-            let ours = connected(&lab).await;
-            for _ in 0..40_000 {
-                ours.execute("show version").await.expect("an answer");
+        for side in ["ours", "bare"] {
+            if wanted.iter().any(|name| name == side) {
+                profile(&lab, side == "ours").await;
             }
         }
     });
@@ -148,8 +151,8 @@ async fn cold(lab: &Lab) {
 const CALLERS: usize = 50;
 const CALLS: usize = 40;
 
-/// Fifty tasks, five sessions, a worker taken for each command.
-async fn five_sessions(lab: &Lab) {
+/// Five sessions of ours, of which each call takes one.
+async fn ours_of_five(lab: &Lab) -> AsyncPool<SshConnection> {
     let to = target(lab, Login::Router, "frr");
     let pool = AsyncPool::builder(move || {
         let to = to.clone();
@@ -159,40 +162,79 @@ async fn five_sessions(lab: &Lab) {
             Ok::<_, conn_share::Error>(connection)
         }
     });
-    let pool = pool.size(5).lockable().start().await.expect("five sessions");
+    pool.size(5).lockable().start().await.expect("five sessions")
+}
+
+/// The same by a device, whose pool also puts each worker back into its first state before the next call gets it.
+async fn ours_by_device(lab: &Lab) -> AsyncPool<Session<SshConnection>> {
+    let trust = HostKeys::known().without_default_files().file(lab.known_hosts());
+    let path = Path::ssh(lab.ssh().ip().to_string()).port(lab.ssh().port());
+    let described = Device::builder("r1").os("frr").login(Login::Router.user(), lab.password());
+    let device = described.path("mgmt", path).build().expect("a device");
+    device.connect::<SshConnection>(ConnectOptions::via("mgmt").pool_size(5).host_keys(trust)).await.expect("a pool");
+    device.pool_as::<SshConnection>("mgmt").expect("the pool")
+}
+
+async fn call_ours<C: Connection>(pool: &AsyncPool<C>) {
+    let pool = pool.clone();
+    callers(move || {
+        let pool = pool.clone();
+        async move { pool.execute("show version").await.expect("an answer").len() }
+    })
+    .await;
+}
+
+type Bares = Arc<(Semaphore, Mutex<Vec<Bare>>)>;
+
+async fn bares_of_five(lab: &Lab) -> Bares {
     let mut bares = Vec::new();
     for _ in 0..5 {
         bares.push(bare(lab).await);
     }
-    let bares = Arc::new((Semaphore::new(5), Mutex::new(bares)));
-    let mut rounds = Vec::new();
-    for _ in 0..ROUNDS {
-        let pool = pool.clone();
-        let one = cost(CALLERS * CALLS, async move {
-            callers(move || {
-                let pool = pool.clone();
-                async move { pool.execute("show version").await.expect("an answer").len() }
-            })
-            .await;
-        });
-        let one = one.await;
+    Arc::new((Semaphore::new(5), Mutex::new(bares)))
+}
+
+async fn call_bares(bares: &Bares) {
+    let bares = bares.clone();
+    callers(move || {
         let bares = bares.clone();
-        let other = cost(CALLERS * CALLS, async move {
-            callers(move || {
-                let bares = bares.clone();
-                async move {
-                    let _turn = bares.0.acquire().await.expect("open");
-                    let mut bare = bares.1.lock().await.pop().expect("a free one");
-                    let answer = bare.run("show version").await;
-                    bares.1.lock().await.push(bare);
-                    answer.len()
-                }
-            })
-            .await;
-        });
-        rounds.push((one, other.await));
+        async move {
+            let _turn = bares.0.acquire().await.expect("open");
+            let mut bare = bares.1.lock().await.pop().expect("a free one");
+            let answer = bare.run("show version").await;
+            bares.1.lock().await.push(bare);
+            answer.len()
+        }
+    })
+    .await;
+}
+
+/// Fifty tasks, five sessions, a worker taken for each command.
+async fn five_sessions(lab: &Lab) {
+    let (pool, device, bares) = (ours_of_five(lab).await, ours_by_device(lab).await, bares_of_five(lab).await);
+    let (mut rounds, mut device_rounds) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let one = cost(CALLERS * CALLS, call_ours(&pool)).await;
+        let other = cost(CALLERS * CALLS, call_bares(&bares)).await;
+        device_rounds.push((cost(CALLERS * CALLS, call_ours(&device)).await, other));
+        rounds.push((one, other));
     }
     print("show version, five sessions, fifty callers", "command", &rounds);
+    print("the same by a device, which resets its workers", "command", &device_rounds);
+    pool.close().await;
+    device.close().await;
+}
+
+/// One side of [`five_sessions`] alone, for a profiler to attach to once it says that it is ready.
+async fn profile(lab: &Lab, ours: bool) {
+    let (pool, bares) = (ours_of_five(lab).await, bares_of_five(lab).await);
+    println!("ready");
+    for _ in 0..ROUNDS {
+        match ours {
+            true => call_ours(&pool).await,
+            false => call_bares(&bares).await,
+        }
+    }
     pool.close().await;
 }
 
@@ -225,7 +267,8 @@ async fn long_output(lab: &Lab) {
     let mut bare = Bare::connect(lab, Login::Linux.user(), &lab.key(), prompt).await;
     println!("long answers from a Linux shell");
     for megabytes in [1, 10, 100] {
-        let command = format!("yes 'B>* 10.100.0.0/24 [20/0] via 192.0.2.2, veth1, weight 1' | head -c {megabytes}000000");
+        let command =
+            format!("yes 'B>* 10.100.0.0/24 [20/0] via 192.0.2.2, veth1, weight 1' | head -c {megabytes}000000");
         let mut length = 0;
         let one = cost(megabytes, async { length = ours.execute(&command).await.expect("an answer").len() }).await;
         assert_eq!(length, megabytes * 1_000_000);
