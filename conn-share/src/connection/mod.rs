@@ -3,6 +3,7 @@
 mod gate;
 mod link;
 mod log;
+mod replay;
 mod reply;
 mod session;
 #[cfg(feature = "ssh")]
@@ -22,6 +23,7 @@ use crate::{Error, ErrorKind, Result};
 pub(crate) use gate::{Gate, LoginGate, Turn};
 pub use link::SessionStatus;
 pub use log::SessionLog;
+pub use replay::{Recording, ReplayConnection};
 pub use reply::Reply;
 pub use session::{ExecuteOptions, SessionOptions};
 #[cfg(feature = "ssh")]
