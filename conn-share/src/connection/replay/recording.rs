@@ -20,7 +20,7 @@ use crate::{Error, ErrorKind, Result};
 /// < show clock\r\n12:00:00 UTC\r\nr1#
 /// ")?;
 /// assert_eq!(recording.commands().collect::<Vec<_>>(), ["show clock"]);
-/// # conn_share::Result::Ok(())
+/// # Ok::<_, conn_share::Error>(())
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Recording {
