@@ -1,7 +1,7 @@
 //! The servers that the whole-system tests play against.
 //!
 //! [`Lab`] is the real thing: two FRRouting routers with OSPF and BGP between them, an OpenSSH `sshd` whose user lands
-//! in the router's shell, and FRR's own Telnet line. [`badpeer`] are the servers nobody wants to meet.
+//! in the router's shell, and FRR's own Telnet line. [`ConsoleServer`] is a serial line behind ser2net. [`badpeer`] are the servers nobody wants to meet.
 //!
 //! Everything runs below one [`Cage`], which ends with the test process however that ends, and takes its temporary
 //! folder, its network namespaces and its user accounts along.
@@ -9,6 +9,7 @@
 pub mod badpeer;
 mod cage;
 pub mod compare;
+mod console;
 mod dice;
 mod lab;
 mod process;
@@ -16,6 +17,7 @@ pub mod recorder;
 mod wait;
 
 pub use cage::Cage;
+pub use console::ConsoleServer;
 pub use dice::Dice;
 pub use lab::{Asked, Daemon, Held, Lab, LabOptions, Login};
 pub use process::Process;

@@ -118,6 +118,7 @@ impl Link {
     /// A link to `target`, unconnected.
     pub(crate) fn new(target: &Target, options: SessionOptions, line_end: &str, opener: Opener) -> Result<Self> {
         let options = options.with_arguments(target)?;
+        let console = options.is_console();
         let platform = match options.platform {
             Some(platform) => platform,
             None => platform_of(target)?,
@@ -128,7 +129,7 @@ impl Link {
             password: target.credential.password.clone(),
             enable: target.enable.clone(),
             line_end: options.line_end.unwrap_or_else(|| line_end.to_owned()),
-            console: options.raw,
+            console,
             max_output: options.max_output.unwrap_or(MAX_OUTPUT),
         };
         let secrets = [&target.credential.password, &target.credential.passphrase, &target.enable];

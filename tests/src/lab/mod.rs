@@ -137,6 +137,11 @@ impl Lab {
         frr::ENABLE_SECRET
     }
 
+    /// A program that is the router's shell, for a terminal.
+    pub fn shell(&self) -> PathBuf {
+        self.dir().join("r1-shell")
+    }
+
     /// The private key that every [`Login`] takes.
     pub fn key(&self) -> PathBuf {
         self.dir().join("user_key")
@@ -308,7 +313,7 @@ fn start_on_free_port(cage: &Cage, name: &str, command: impl Fn(u16) -> String) 
 }
 
 /// Says at once which programs are missing, and how to get them.
-fn require(programs: &[&str]) -> Result<(), Failure> {
+pub(crate) fn require(programs: &[&str]) -> Result<(), Failure> {
     let found = |program: &&&str| {
         let done = Command::new("sh").args(["-c", "command -v \"$0\"", program]).output();
         done.is_ok_and(|done| done.status.success())
