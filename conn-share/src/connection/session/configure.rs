@@ -2,6 +2,7 @@
 
 use super::{ExecuteOptions, Session, check, printable};
 use crate::deadline::Deadline;
+use crate::secret::masked;
 use crate::{Error, ErrorKind, Reply, Result};
 
 impl Session {
@@ -52,7 +53,7 @@ impl Session {
             // In configuration mode devices say nothing but what is wrong; everything that reads like it counts.
             let complaint = || reply.lines().find(|said| configures && said.trim_start().starts_with('%'));
             if let Some(said) = reply.refused().or_else(complaint) {
-                let (at, of, said, line) = (done + 1, lines.len(), printable(said), printable(line));
+                let (at, of, said, line) = (done + 1, lines.len(), printable(&masked(said)), printable(&masked(line)));
                 let message = format!("line {at} of {of} was refused, `{line}`: {said}; {}", applied(lines, done));
                 return Err(Error::new(ErrorKind::Refused, message).with_sent(true).with_phase("configuring"));
             }
@@ -80,7 +81,7 @@ impl Session {
 fn applied(lines: &[&str], done: usize) -> String {
     match lines.get(..done) {
         None | Some([]) => "no line was applied".to_owned(),
-        Some([only]) => format!("line 1 was applied: `{}`", printable(only)),
-        Some([.., last]) => format!("lines 1 to {done} were applied, the last of them `{}`", printable(last)),
+        Some([only]) => format!("line 1 was applied: `{}`", printable(&masked(only))),
+        Some([.., last]) => format!("lines 1 to {done} were applied, the last of them `{}`", printable(&masked(last))),
     }
 }
