@@ -243,8 +243,8 @@ pub use connection::SshConnection;
 pub use connection::TelnetConnection;
 #[cfg(feature = "_talking")]
 pub use connection::{
-    BoxedSection, Connection, ConnectionClass, Credential, ExecuteOptions, OnLine, Reply, SessionLog, SessionOptions,
-    SessionStatus, Target,
+    BoxedSection, Connection, ConnectionClass, Credential, ExecuteOptions, OnLine, Recording, ReplayConnection, Reply,
+    SessionLog, SessionOptions, SessionStatus, Target,
 };
 #[cfg(feature = "_talking")]
 pub use device::{

@@ -1,7 +1,8 @@
 //! The servers that the whole-system tests play against.
 //!
 //! [`Lab`] is the real thing: two FRRouting routers with OSPF and BGP between them, an OpenSSH `sshd` whose user lands
-//! in the router's shell, and FRR's own Telnet line. [`Yard`] is SSH servers alone, set up as a test likes. [`badpeer`] are the servers nobody wants to meet.
+//! in the router's shell, and FRR's own Telnet line. [`Yard`] is SSH servers alone, set up as a test likes. [`ConsoleServer`] is a serial line behind
+//! ser2net. [`badpeer`] are the servers nobody wants to meet.
 //!
 //! Everything runs below one [`Cage`], which ends with the test process however that ends, and takes its temporary
 //! folder, its network namespaces and its user accounts along.
@@ -9,6 +10,7 @@
 pub mod badpeer;
 mod cage;
 pub mod compare;
+mod console;
 mod dice;
 mod lab;
 mod process;
@@ -17,6 +19,7 @@ mod wait;
 mod yard;
 
 pub use cage::Cage;
+pub use console::ConsoleServer;
 pub use dice::Dice;
 pub use lab::{Asked, Daemon, Held, Lab, LabOptions, Login};
 pub use process::Process;

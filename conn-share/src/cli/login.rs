@@ -122,8 +122,9 @@ impl Login {
     }
 
     fn hear(&self, line: &str) -> Result<(), Rejected> {
-        const BUSY: [&str; 7] = [
+        const BUSY: [&str; 8] = [
             "port already in use",
+            "device already in use",
             "port is in use",
             "line is in use",
             "line in use",
@@ -177,7 +178,7 @@ impl Login {
         }
         self.wakes += 1;
         if self.wakes < WAKES {
-            return Ok(self.enter(now));
+            return Ok(self.wake(now));
         }
         if self.console && !self.heard {
             return Err(Rejected::Mute);
@@ -209,6 +210,13 @@ impl Login {
 
     fn enter(&mut self, now: Duration) -> LoginStep {
         self.write(self.line_end.clone().into_bytes(), now)
+    }
+
+    /// Presses Enter; on a console where somebody may have typed half a command before us, wipes that first.
+    fn wake(&mut self, now: Duration) -> LoginStep {
+        let kill = self.platform.kill_key().filter(|_| self.console).unwrap_or_default();
+        let bytes = format!("{kill}{}", self.line_end).into_bytes();
+        self.write(bytes, now)
     }
 
     /// Whatever the line asked, it is answered: only what comes now counts.

@@ -46,6 +46,26 @@ fn busy_and_unusable_lines() {
 }
 
 #[test]
+fn a_port_of_a_console_server_that_others_have() {
+    // As ser2net says it, of a port and of a device that is used by another port.
+    for said in ["Port already in use\r\n", "Port's device already in use\r\n"] {
+        assert!(matches!(after(said, true), Err(Rejected::Busy(_))), "{said}");
+    }
+}
+
+#[test]
+fn what_the_last_user_of_a_console_typed_is_wiped_and_not_entered() {
+    let written = |said, console| match after(said, console) {
+        Ok(LoginStep::Write(bytes)) => bytes,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(written("", true), b"\x15\r");
+    assert_eq!(written("%LINK-3-UPDOWN: eth0\r\n", true), b"\x15\r");
+    // Nobody was there before us.
+    assert_eq!(written("welcome\r\n", false), b"\r");
+}
+
+#[test]
 fn asked_twice_is_refused() {
     let platform = Arc::new(Platform::new("any"));
     let mut login = Login::new(platform, "admin", Some("pw".into()), "\r", false, Duration::ZERO);

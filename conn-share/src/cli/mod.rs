@@ -29,6 +29,7 @@ mod nonce;
 mod platform;
 mod probe;
 mod screen;
+mod transcript;
 
 use std::time::Duration;
 
@@ -37,6 +38,7 @@ pub use interaction::Interaction;
 pub(crate) use known::Known;
 pub(crate) use login::{Asked, Login, LoginStep, Rejected};
 pub use platform::{Platform, Proof};
+pub(crate) use transcript::{HIDDEN, Said, Transcript};
 
 /// How long a prompt must stand before it counts, with a device that can prove nothing: longer than most pauses inside
 /// one output.

@@ -118,16 +118,10 @@ impl Link {
     /// A link to `target`, unconnected.
     pub(crate) fn new(target: &Target, options: SessionOptions, line_end: &str, opener: Opener) -> Result<Self> {
         let options = options.with_arguments(target)?;
-        let platform = match (options.platform, &target.platform) {
-            (Some(platform), _) => platform,
-            (None, name) => {
-                let name = name.as_deref().unwrap_or("generic");
-                Platform::named(name).ok_or_else(|| {
-                    let known = Platform::BUILT_IN.join("`, `");
-                    Error::new(ErrorKind::Config, format!("no platform `{name}`; there are `{known}`"))
-                        .with_device(&target.name)
-                })?
-            }
+        let console = options.is_console();
+        let platform = match options.platform {
+            Some(platform) => platform,
+            None => platform_of(target)?,
         };
         let login = Login {
             platform: Arc::new(platform),
@@ -135,7 +129,7 @@ impl Link {
             password: target.credential.password.clone(),
             enable: target.enable.clone(),
             line_end: options.line_end.unwrap_or_else(|| line_end.to_owned()),
-            console: options.raw,
+            console,
             max_output: options.max_output.unwrap_or(MAX_OUTPUT),
         };
         let secrets = [&target.credential.password, &target.credential.passphrase, &target.enable];
@@ -344,6 +338,15 @@ impl Link {
     fn not_connected(&self) -> Error {
         Error::new(ErrorKind::NotConnected, "not connected; call `connect` first")
     }
+}
+
+/// The platform that the target names, or `generic`.
+pub(super) fn platform_of(target: &Target) -> Result<Platform> {
+    let name = target.platform.as_deref().unwrap_or("generic");
+    Platform::named(name).ok_or_else(|| {
+        let known = Platform::BUILT_IN.join("`, `");
+        Error::new(ErrorKind::Config, format!("no platform `{name}`; there are `{known}`")).with_device(&target.name)
+    })
 }
 
 /// What a call is told whose session `disconnect` took away.

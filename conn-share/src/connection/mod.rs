@@ -4,6 +4,7 @@ mod gate;
 mod link;
 mod log;
 mod pointers;
+mod replay;
 mod reply;
 mod session;
 #[cfg(feature = "ssh")]
@@ -24,6 +25,7 @@ pub(crate) use gate::{Gate, LoginGate, Turn};
 pub(crate) use link::DISCONNECT_TIMEOUT;
 pub use link::SessionStatus;
 pub use log::SessionLog;
+pub use replay::{Recording, ReplayConnection};
 pub use reply::Reply;
 pub use session::{ExecuteOptions, SessionOptions};
 #[cfg(feature = "ssh")]

@@ -11,7 +11,8 @@ use crate::deadline::Deadline;
 use crate::transport::telnet;
 use crate::{ConnLock, Lockable, Reply, Result, Target, locked};
 
-/// A device's command line over Telnet, or a console line over bare TCP ([`SessionOptions::raw`]).
+/// A device's command line over Telnet, or a console line over bare TCP ([`SessionOptions::raw`]) or behind Telnet
+/// ([`SessionOptions::console`]).
 ///
 /// Calls from many tasks run one at a time, first come first served, and re-enter along a call chain. The session stays in step: what
 /// a call that was cut off left behind is read to its proven end before the next call sends anything, or a new session is opened.
@@ -52,13 +53,15 @@ impl TelnetConnection {
     pub fn with_options(target: &Target, options: SessionOptions) -> Result<Self> {
         let options = options.with_arguments(target)?;
         let (to, raw) = (target.clone(), options.raw);
+        // As the Enter key of a terminal sends it; Telnet's own line end would be two on some serial lines.
+        let line_end = if options.is_console() { "\r" } else { "\r\n" };
         let opener = Arc::new(move |deadline| -> Opening {
             let to = to.clone();
             Box::pin(
                 async move { if raw { telnet::raw(&to, deadline).await } else { telnet::open(&to, deadline).await } },
             )
         });
-        Self::over(target, options, if raw { "\r" } else { "\r\n" }, opener)
+        Self::over(target, options, line_end, opener)
     }
 
     pub(crate) fn over(target: &Target, options: SessionOptions, line_end: &str, opener: Opener) -> Result<Self> {

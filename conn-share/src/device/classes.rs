@@ -7,7 +7,7 @@ use std::fmt;
 use crate::SshConnection;
 #[cfg(feature = "telnet")]
 use crate::TelnetConnection;
-use crate::{ConnectionClass, Error, ErrorKind, Result};
+use crate::{ConnectionClass, Error, ErrorKind, ReplayConnection, Result};
 
 use super::Path;
 use super::entry::{Plan, Recipe};
@@ -52,7 +52,7 @@ impl Classes {
         let own = self;
         #[cfg(feature = "telnet")]
         let own = own.with::<TelnetConnection>("telnet").with::<TelnetConnection>("TelnetConnection");
-        own
+        own.with::<ReplayConnection>("replay").with::<ReplayConnection>("ReplayConnection")
     }
 
     /// How to make what `path` asks for.

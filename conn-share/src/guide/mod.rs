@@ -6,6 +6,7 @@
 //! - [`outside_the_lock`]: what a lock does not protect
 //! - [`futurelock`]: futures that are kept and not polled, and the way out
 //! - [`platforms`]: teaching it a device that it does not know
+//! - [`testing`]: simulated, recorded and self-made stand-ins for devices
 
 #[doc = include_str!("from_pyats.md")]
 pub mod from_pyats {}
@@ -24,3 +25,6 @@ pub mod futurelock {}
 
 #[doc = include_str!("platforms.md")]
 pub mod platforms {}
+
+#[doc = include_str!("testing.md")]
+pub mod testing {}

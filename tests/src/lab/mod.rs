@@ -141,6 +141,11 @@ impl Lab {
         frr::ENABLE_SECRET
     }
 
+    /// A program that is the router's shell, for a terminal.
+    pub fn shell(&self) -> PathBuf {
+        self.dir().join("r1-shell")
+    }
+
     /// The private key that every [`Login`] takes.
     pub fn key(&self) -> PathBuf {
         self.dir().join("user_key")

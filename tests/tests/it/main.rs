@@ -1,6 +1,7 @@
 //! Whole-system tests: one file per behaviour.
 
 mod bad_input;
+mod consoles;
 mod example;
 mod five_sessions;
 mod linux;

@@ -307,6 +307,12 @@ impl Platform {
         None
     }
 
+    /// Whether `command` is one that sessions send of themselves: on opening, on closing, from mode to mode.
+    pub(crate) fn sends_itself(&self, command: &str) -> bool {
+        let ways = self.ways.iter().map(|way| &way.command);
+        self.on_open.iter().chain(&self.on_close).chain(ways).any(|own| own == command)
+    }
+
     /// The pager's prompt that `line` ends with.
     pub(crate) fn is_pager(&self, line: &str) -> bool {
         let line = line.trim_end();

@@ -35,7 +35,8 @@ use writer::Feed;
 /// ```
 ///
 /// - **Harmless to look at.** Everything but printable ASCII is escaped as in Rust's byte strings, escape sequences included,
-///   so that a device cannot write to the reader's terminal. No other byte is lost.
+///   so that a device cannot write to the reader's terminal. No other byte is lost:
+///   a [`ReplayConnection`](crate::ReplayConnection) plays the log back.
 /// - **Secrets are `***`**: the passwords and secrets of the login, the answers of [`Interaction`](crate::Interaction)s, and in what is sent the
 ///   words behind `password`, `secret`, `community`, `key` and their like; also where a device echoes them, in however many pieces.
 ///   Echoes of fewer than six characters are only looked for right after they were typed. What a device shows of its own

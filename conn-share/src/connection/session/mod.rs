@@ -296,7 +296,7 @@ fn typed(line: &str) -> String {
 }
 
 /// A command is one line: a line end or a control character in it would be keys, or a second command.
-fn check(command: &str) -> Result<()> {
+pub(crate) fn check(command: &str) -> Result<()> {
     match command.chars().find(|character| character.is_control()) {
         None => Ok(()),
         Some(character) => Err(Error::new(

@@ -8,7 +8,7 @@ use crate::{Error, ErrorKind, Result, SessionLog, Target};
 /// What can be set on a session beyond its [`Target`].
 ///
 /// The same by name among [`Target::arguments`]: `max_output`, `line_end` (`cr`, `lf`, `crlf`), `disconnect_timeout` (seconds),
-/// `session_log` (a file), and for Telnet `raw` (`true` for a console line over bare TCP).
+/// `session_log` (a file), and for Telnet `raw` (`true` for a console line over bare TCP) and `console` (`true` for one behind Telnet).
 ///
 /// ```
 /// use conn_share::{SessionOptions, Target, TelnetConnection};
@@ -25,6 +25,7 @@ pub struct SessionOptions {
     pub(crate) line_end: Option<String>,
     pub(crate) disconnect_timeout: Option<Duration>,
     pub(crate) raw: bool,
+    pub(crate) console: bool,
     pub(crate) log: Option<SessionLog>,
 }
 
@@ -71,6 +72,19 @@ impl SessionOptions {
         self
     }
 
+    /// A console line behind Telnet (RFC 2217 ports are), silent until a key is pressed and left by its last user anywhere: what was typed half is wiped,
+    /// the session is woken, and a line that stays mute is [`ErrorKind::Busy`]. [`SessionOptions::raw`] implies it. Telnet only.
+    #[must_use]
+    pub fn console(mut self, console: bool) -> Self {
+        self.console = console;
+        self
+    }
+
+    /// Whether the line is a console.
+    pub(crate) fn is_console(&self) -> bool {
+        self.raw || self.console
+    }
+
     /// Logs what is sent and received, without the secrets; it goes before [`Target::log`]. Default: no log.
     #[must_use]
     pub fn log(mut self, log: SessionLog) -> Self {
@@ -101,7 +115,10 @@ impl SessionOptions {
                     let seconds = value.parse().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
                     self.disconnect_timeout.get_or_insert(seconds.ok_or_else(|| wrong(name, "a number of seconds"))?);
                 }
-                "raw" => self.raw |= value.parse::<bool>().map_err(|_| wrong(name, "`true` or `false`"))?,
+                "raw" | "console" => {
+                    let yes = value.parse::<bool>().map_err(|_| wrong(name, "`true` or `false`"))?;
+                    *(if name == "raw" { &mut self.raw } else { &mut self.console }) |= yes;
+                }
                 "session_log" if self.log.is_none() && target.log.is_none() => {
                     self.log = Some(SessionLog::file(value)?)
                 }

@@ -165,6 +165,19 @@ async fn configuration_goes_in_and_out() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_secrets_of_lines_are_in_no_error() {
+    let (router, _) = connected("frr", "\n", Manner::default()).await;
+    for lines in ["description password hunter22\nbogus", "interface lo\ndescription password hunter22\nbogus"] {
+        let error = router.configure(lines).await.expect_err("refused");
+        let text = format!("{error} {error:?}");
+        assert!(text.contains("description password …") && !text.contains("hunter22"), "{text}");
+    }
+    let error = router.configure("password hunter22").await.expect_err("refused");
+    let text = error.to_string();
+    assert!(text.contains("`password …`") && !text.contains("hunter22"), "{text}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn logins_are_refused_clearly() {
     let manner = Manner { password: Some("right"), enable: Some("secret"), ..Manner::default() };
     let attempt = async |password: Option<&str>, enable: Option<&str>| {

@@ -1,0 +1,164 @@
+//! Recordings played back: those that are kept of real servers, and one made on the spot.
+
+use super::*;
+use crate::LockableExt;
+
+fn kept(name: &str) -> Recording {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/transcripts/");
+    Recording::load(format!("{folder}{name}")).expect("a transcript")
+}
+
+async fn replay(name: &str, platform: &str) -> ReplayConnection {
+    let replay = ReplayConnection::new(kept(name)).platform(Platform::named(platform).expect("built in"));
+    replay.connect().await.expect("nothing can go wrong");
+    replay
+}
+
+#[tokio::test]
+async fn what_was_recorded_of_a_router() {
+    let router = replay("frr-ssh.txt", "frr").await;
+    let version = router.execute("show version").await.expect("recorded");
+    assert!(version.starts_with("FRRouting ") && !version.contains("r1# "), "{version}");
+    assert_eq!(version.mode(), "enable");
+    let routes = router.execute("show ip route").await.expect("recorded");
+    assert!(
+        routes.starts_with("Codes: ") && routes.lines().last().expect("lines").contains("192.0.2.0/30"),
+        "{routes}"
+    );
+    // The line editor wrapped its echo.
+    let long = format!("show {}", "long ".repeat(40));
+    let refused = router.execute(&long).await.expect("recorded");
+    assert!(refused.refused().expect("refused").starts_with("% "), "{refused}");
+    assert_eq!(*refused, *refused.refused().expect("refused"));
+}
+
+#[tokio::test]
+async fn what_was_recorded_of_a_line_with_a_pager() {
+    let line = replay("frr-telnet.txt", "frr").await;
+    let paged = line.execute("show ip route").await.expect("recorded").into_text();
+    let whole = line.execute("show ip route").await.expect("recorded").into_text();
+    let again = line.execute("show ip route").await.expect("recorded").into_text();
+    assert_eq!(whole, again, "the last answer stays");
+    assert!(!paged.contains("More") && whole.len() > paged.len(), "{paged}");
+    // Of what a pager shows, the first page is as it is without one.
+    assert_eq!(paged.lines().take(8).collect::<Vec<_>>(), whole.lines().take(8).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn what_was_recorded_of_a_shell() {
+    let shell = replay("linux-ssh.txt", "linux").await;
+    assert_eq!(shell.execute("uname -s").await.expect("recorded"), "Linux");
+    assert_eq!(shell.execute("seq 100").await.expect("recorded").lines().count(), 100);
+    assert_eq!(shell.execute("printf '\\033[31mred\\033[0m\\n'").await.expect("recorded"), "red");
+}
+
+const SHORT: &str = r"< r1#
+> show a\n
+< show a\r\n1\r\nr1#
+> terminal length 0\n
+< terminal length 0\r\nr1#
+> show a\n
+< show a\r\n2\r\nr1#
+> configure terminal\n
+< configure terminal\r\nr1(config)#
+> enable secret ***\n
+< enable secret ***\r\nr1(config)#
+> bogus\n
+< bogus\r\n% Unknown command: bogus\r\nr1(config)#
+> end\n
+< end\r\nr1#
+";
+
+async fn short() -> ReplayConnection {
+    let replay = ReplayConnection::new(Recording::parse(SHORT).expect("valid"));
+    let replay = replay.platform(Platform::named("frr").expect("built in"));
+    replay.connect().await.expect("nothing can go wrong");
+    replay
+}
+
+#[tokio::test]
+async fn what_was_not_recorded_is_told() {
+    let router = short().await;
+    let error = router.execute("show b").await.expect_err("not recorded");
+    assert_eq!(error.kind(), ErrorKind::Usage);
+    let text = error.to_string();
+    assert!(
+        text.starts_with("replay: `show b` was not recorded; recorded are `show a`, `terminal length 0`,"),
+        "{text}"
+    );
+    assert_eq!(router.execute("show a\nshow b").await.expect_err("two lines").kind(), ErrorKind::Usage);
+    router.disconnect().await.expect("nothing can go wrong");
+    assert_eq!(router.execute("show a").await.expect_err("closed").kind(), ErrorKind::NotConnected);
+}
+
+#[tokio::test]
+async fn in_order_each_command_comes_once() {
+    let router = short().await.in_order();
+    assert_eq!(router.execute("show a").await.expect("recorded"), "1");
+    assert_eq!(router.execute("show a").await.expect("the platform's own may be left out"), "2");
+    let error = router.execute("show a").await.expect_err("not now");
+    assert!(
+        error.to_string().contains("`show a` was asked, and the recording goes on with `enable secret …`"),
+        "{error}"
+    );
+    router.configure("enable secret hunter22").await.expect("recorded");
+    assert_eq!(router.configure("bogus").await.expect_err("refused").kind(), ErrorKind::Refused);
+    assert!(router.execute("show a").await.expect_err("over").to_string().contains("the recording is over"));
+}
+
+#[tokio::test]
+async fn raw_lines_belong_to_their_section() {
+    let router = short().await;
+    let both = router.exclusive(async {
+        router.send("show a").await?;
+        router.send("show a").await?;
+        router.receive().await
+    });
+    assert_eq!(both.await.expect("locked").expect("recorded"), "1\n2");
+    assert_eq!(router.receive().await.expect_err("nothing sent").kind(), ErrorKind::OutOfStep);
+    let error = router.configure("enable secret hunter22\nbogus").await.expect_err("refused");
+    let text = error.to_string();
+    assert!(text.contains("line 2 of 2 was refused, `bogus`: % Unknown command: bogus"), "{text}");
+}
+
+#[cfg(all(feature = "sim", feature = "telnet"))]
+#[tokio::test]
+async fn a_session_logged_and_played_back() {
+    use crate::{ConnectOptions, Device, Path, SessionLog};
+    let file = std::env::temp_dir().join(format!("conn-share-replay-{}.log", std::process::id()));
+    let sim = crate::sim::Router::builder().user("admin", "pw").enable("hunter22").start().await.expect("loopback");
+    let commands = ["show version", "show ip bgp", "show me the way"];
+    let log = SessionLog::file(&file).expect("a temporary file");
+    let device = Device::builder("r1").os("frr").login("admin", "pw").enable("hunter22");
+    let device = device.path("console", Path::telnet("127.0.0.1").port(sim.telnet_addr().port())).build();
+    let device = device.expect("valid");
+    device.open(ConnectOptions::new().log(log.clone())).await.expect("connects");
+    let mut real = Vec::new();
+    for command in commands {
+        real.push(device.execute(command).await.expect("answers"));
+    }
+    device.configure("interface eth9\n description x").await.expect("applied");
+    device.disconnect_all().await.expect("closes");
+    log.flush().await.expect("written");
+
+    let played =
+        Device::builder("r1").os("frr").path("console", Path::new("replay", "nowhere")).build().expect("valid");
+    let options =
+        ConnectOptions::new().argument("recording", file.display().to_string()).argument("recording_of", "r1");
+    let opened = played.open(options.argument("in_order", "true")).await;
+    let text = std::fs::read_to_string(&file).expect("a log");
+    std::fs::remove_file(&file).expect("it is there");
+    opened.expect("reads");
+    assert!(!text.contains("hunter22"), "{text}");
+    for (command, real) in commands.iter().zip(real) {
+        let reply = played.execute(command).await.expect("recorded");
+        assert_eq!(
+            (reply.text(), reply.refused(), reply.mode()),
+            (real.text(), real.refused(), real.mode()),
+            "{command}"
+        );
+    }
+    played.configure("interface eth9\n description x").await.expect("recorded");
+    let error = played.execute("show clock").await.expect_err("over");
+    assert!(error.to_string().starts_with("r1 via console: `show clock` was asked"), "{error}");
+}
