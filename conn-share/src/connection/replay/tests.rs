@@ -39,9 +39,8 @@ async fn what_was_recorded_of_a_line_with_a_pager() {
     let whole = line.execute("show ip route").await.expect("recorded").into_text();
     let again = line.execute("show ip route").await.expect("recorded").into_text();
     assert_eq!(whole, again, "the last answer stays");
-    assert!(!paged.contains("More") && whole.len() > paged.len(), "{paged}");
-    // Of what a pager shows, the first page is as it is without one.
-    assert_eq!(paged.lines().take(8).collect::<Vec<_>>(), whole.lines().take(8).collect::<Vec<_>>());
+    assert!(whole.lines().count() > 200, "{whole}");
+    assert_eq!(paged, whole, "the pager, turned page by page, leaves no trace");
 }
 
 #[tokio::test]
