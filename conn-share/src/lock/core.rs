@@ -27,7 +27,7 @@ use super::limits::Limits;
 use super::loan::Loan;
 use super::nested::Nested;
 use super::queue::{Granted, Place, Queue, Seen, Ticket};
-use super::raw::{Gate, StaticSlot};
+use super::raw::{self, Gate, StaticSlot};
 use super::site::Site;
 use super::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, MutexGuard, fence};
 use super::{wake, watchdog};
@@ -291,12 +291,13 @@ impl Core {
         if self.top.load(Ordering::Acquire) != parent {
             return false;
         }
-        self.nested.note(parent, site);
         if parent == 1 {
+            self.nested.note(1, site);
             // Nobody else moves `top`: its only section is being polled here, and it has no ancestors that could end.
             self.top.store(2, Ordering::Relaxed);
             return true;
         }
+        self.nested.note(parent, site);
         self.top.compare_exchange(parent, parent + 1, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
@@ -360,9 +361,9 @@ impl Core {
 
     // ---- out ----
 
-    /// The section at `depth` ends. `beneath`: its parent, of the same lock, is being polled on this thread.
+    /// The section at `depth` ends; its frame is not on the stack any more.
     #[inline(always)]
-    pub(crate) fn leave(&self, depth: u32, finished: bool, beneath: bool) {
+    pub(crate) fn leave(&self, depth: u32, finished: bool) {
         if self.top.load(Ordering::Acquire) == depth {
             if depth == 1 {
                 if !finished {
@@ -371,7 +372,7 @@ impl Core {
                 self.top.store(0, Ordering::Relaxed);
                 return self.release();
             }
-            if depth == 2 && beneath {
+            if depth == 2 && raw::is_innermost(self, 1) {
                 // As in `try_nest`: the only other section is being polled here, so nobody else moves `top`.
                 self.top.store(1, Ordering::Release);
                 return;

@@ -151,10 +151,9 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
         &mut self.fate
     }
 
-    /// Leaves the section, or the line. `finished`: the body ran to its end. `beneath`: the parent, of the same lock, is
-    /// being polled on this thread.
+    /// Leaves the section, or the line. `finished`: the body ran to its end.
     #[inline(always)]
-    pub(crate) fn end(&mut self, finished: bool, beneath: bool) {
+    pub(crate) fn end(&mut self, finished: bool) {
         if self.stage != Stage::In {
             return self.leave_line();
         }
@@ -163,7 +162,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
         if self.running.marked.load(Ordering::Relaxed) {
             graph::forget_section(core, self.running.depth);
         }
-        core.leave(self.running.depth, finished, beneath);
+        core.leave(self.running.depth, finished);
     }
 
     #[inline(always)]
@@ -257,7 +256,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
         self.go_in(1);
         let core = self.core();
         if core.is_closed() {
-            self.end(true, false);
+            self.end(true);
             return Poll::Ready(Err(LockError::Closed));
         }
         if !core.is_interrupted() {
@@ -294,7 +293,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
             }
             Ok(Err(error)) => {
                 self.stage = Stage::In;
-                self.end(true, false); // the mark stays all the same: only a recovery clears it
+                self.end(true); // the mark stays all the same: only a recovery clears it
                 Poll::Ready(Err(match error {
                     RecoverError::Unsupported => LockError::Interrupted,
                     RecoverError::Failed(cause) => LockError::Recovery(cause),
@@ -328,7 +327,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
     #[inline(never)]
     fn drop_unended(&mut self) {
         if self.stage == Stage::In {
-            return self.end(false, false);
+            return self.end(false);
         }
         if self.stage != Stage::Recovering {
             return self.leave_line();
@@ -337,7 +336,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
             self.frame(Caller::running()).run(|| drop(recovery));
         }
         self.stage = Stage::In;
-        self.end(false, false);
+        self.end(false);
     }
 }
 
