@@ -108,6 +108,9 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
         let core = self.core();
         match parent(core, caller) {
             None => {
+                if !core.is_open() {
+                    return self.poll_slowly(cx);
+                }
                 // What is had without waiting still costs budget, so that a loop over a free lock lets others run.
                 let budget = ready!(coop::poll_proceed(cx));
                 if !core.try_enter_free(self.running.site) {
