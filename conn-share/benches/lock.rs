@@ -185,14 +185,16 @@ async fn contend(side: Side, tasks: usize, turns: usize) -> (Duration, f64) {
 }
 
 fn compare_contended(name: &str, build: impl Fn() -> Runtime, tasks: usize) {
-    // Enough turns that one more or less for a task is under the three percent of the bar.
-    let turns = (tasks * 200).max(40_000);
+    // Enough turns that one more or less for a task is under the three percent of the bar; otherwise short rounds, and many,
+    // so that what else the machine does seldom falls on one side of a round alone.
+    let turns = (tasks * 200).max(8_000);
+    let count = (1_000_000 / turns).clamp(21, 101);
     let run = |side| {
         let runtime = build();
         runtime.block_on(async move { tokio::spawn(contend(side, tasks, turns)).await }).expect("it does not panic")
     };
     let mut rounds = Vec::new();
-    for index in 0..22 {
+    for index in 0..=count {
         let (our, their) = if index % 2 == 0 {
             let our = run(Side::Ours);
             (our, run(Side::Theirs))

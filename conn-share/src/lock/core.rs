@@ -14,6 +14,10 @@
 //! stays locked while there is somebody to hand it to. Two parties can miss each other: a waiter that has just queued,
 //! and a holder that saw an empty queue and unlocks. Each does its own part first (queue; unlock), then a fence, then
 //! looks at the other's (try to lock; look at the queue), so at least one of them sees the other.
+//!
+//! That is for the first in line. It has set a bit that stands until the line is empty, and every unlock that its look did
+//! not see has its fence after the waiter's, and so sees the bit and comes for whoever is first then. Those that join
+//! behind it need not look.
 
 use std::panic::Location;
 use std::ptr;
@@ -27,7 +31,7 @@ use super::limits::Limits;
 use super::loan::Loan;
 use super::nested::Nested;
 use super::queue::{Granted, Place, Queue, Seen, Ticket};
-use super::raw::{Gate, StaticSlot};
+use super::raw::{self, Gate, StaticSlot};
 use super::site::Site;
 use super::sync::{AtomicBool, AtomicU32, AtomicU64, Mutex, MutexGuard, fence};
 use super::{wake, watchdog};
@@ -192,10 +196,16 @@ impl Core {
 
     // ---- in ----
 
-    /// Takes the lock if nothing at all is in the way.
+    /// Whether nothing but a holder can be in the way.
+    #[inline(always)]
+    pub(crate) fn is_open(&self) -> bool {
+        self.attention.load(Ordering::Relaxed) == 0
+    }
+
+    /// Takes the lock if it is free. Only where it is open.
     #[inline(always)]
     pub(crate) fn try_enter_free(&self, site: &'static Site) -> bool {
-        if self.attention.load(Ordering::Relaxed) != 0 || !self.gate.try_close() {
+        if !self.gate.try_close() {
             return false;
         }
         self.begin(site);
@@ -208,7 +218,8 @@ impl Core {
         if self.is_closed() {
             return Entry::Closed; // seen under the queue's mutex, or `close` sees our waker there
         }
-        if !queue.has_chains() && self.gate.try_close() {
+        let is_first = !queue.has_chains();
+        if is_first && self.gate.try_close() {
             self.begin(site);
             return Entry::Entered;
         }
@@ -218,25 +229,21 @@ impl Core {
             queue.seen = Seen { number: holding, since: now };
         }
         let (place, ticket) = queue.push_chain(waker.clone(), site, now);
-        if self.attention.load(Ordering::Relaxed) & QUEUED == 0 {
-            self.attention.fetch_or(QUEUED, Ordering::Relaxed);
+        if !is_first {
+            return Entry::Queued(place, ticket); // the line began with one who has looked
         }
+        self.attention.fetch_or(QUEUED, Ordering::Relaxed);
         fence(Ordering::SeqCst); // pairs with the one in `pass_on`
         if !self.gate.try_close() {
             return Entry::Queued(place, ticket);
         }
         // The holder left between our first attempt and the queueing, without seeing us.
-        if queue.is_first_chain(place) {
-            let waker = queue.remove_chain(place);
-            self.note_queue(&queue);
-            self.begin(site);
-            drop(queue);
-            drop(waker);
-            return Entry::Entered;
-        }
+        let waker = queue.remove_chain(place);
+        self.note_queue(&queue);
+        self.begin(site);
         drop(queue);
-        self.hand_over();
-        Entry::Queued(place, ticket)
+        drop(waker);
+        Entry::Entered
     }
 
     /// Whether somebody was given the lock and has not come for it yet.
@@ -291,12 +298,13 @@ impl Core {
         if self.top.load(Ordering::Acquire) != parent {
             return false;
         }
-        self.nested.note(parent, site);
         if parent == 1 {
+            self.nested.note(1, site);
             // Nobody else moves `top`: its only section is being polled here, and it has no ancestors that could end.
             self.top.store(2, Ordering::Relaxed);
             return true;
         }
+        self.nested.note(parent, site);
         self.top.compare_exchange(parent, parent + 1, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
@@ -360,9 +368,9 @@ impl Core {
 
     // ---- out ----
 
-    /// The section at `depth` ends. `beneath`: its parent, of the same lock, is being polled on this thread.
+    /// The section at `depth` ends; its frame is not on the stack any more.
     #[inline(always)]
-    pub(crate) fn leave(&self, depth: u32, finished: bool, beneath: bool) {
+    pub(crate) fn leave(&self, depth: u32, finished: bool) {
         if self.top.load(Ordering::Acquire) == depth {
             if depth == 1 {
                 if !finished {
@@ -371,7 +379,7 @@ impl Core {
                 self.top.store(0, Ordering::Relaxed);
                 return self.release();
             }
-            if depth == 2 && beneath {
+            if depth == 2 && raw::is_innermost(self, 1) {
                 // As in `try_nest`: the only other section is being polled here, so nobody else moves `top`.
                 self.top.store(1, Ordering::Release);
                 return;

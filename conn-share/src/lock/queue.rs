@@ -112,11 +112,6 @@ impl Queue {
         Some((node.ticket, node.site, waker))
     }
 
-    /// Whether this chain is the first.
-    pub(crate) fn is_first_chain(&self, place: Place) -> bool {
-        self.front == Some(place)
-    }
-
     /// Takes a chain off that waits no longer. Its waker is dropped by the caller, after the mutex is unlocked.
     #[must_use]
     pub(crate) fn remove_chain(&mut self, place: Place) -> Option<Waker> {

@@ -126,14 +126,6 @@ impl<'a> NewFrame<'a> {
         Self { frame, _borrows: PhantomData }
     }
 
-    /// Whether the section's parent, of the same lock, lies directly beneath.
-    #[inline(always)]
-    pub(crate) fn is_on_its_parent(&self) -> bool {
-        // SAFETY: `prev` is the innermost frame; the poll that pushed it is still on this thread's stack below us.
-        unsafe { self.frame.prev.as_ref() }
-            .is_some_and(|prev| ptr::eq(prev.core, self.frame.core) && prev.depth() + 1 == self.frame.depth())
-    }
-
     /// Runs `poll` with the frame on top of this thread's stack.
     #[inline(always)]
     pub(crate) fn run<R>(&self, poll: impl FnOnce() -> R) -> R {
@@ -166,6 +158,13 @@ impl Drop for OnStack<'_> {
 #[inline(always)]
 pub(crate) fn is_bare() -> bool {
     INNERMOST.get().is_null()
+}
+
+/// Whether the innermost section that is being polled on this thread is the one of `core` at `depth`.
+#[inline(always)]
+pub(crate) fn is_innermost(core: &Core, depth: u32) -> bool {
+    // SAFETY: as in `chain_of`.
+    unsafe { INNERMOST.get().as_ref() }.is_some_and(|frame| frame.is_of(core) && frame.depth() == depth)
 }
 
 /// Visits the frames of the current call chain, innermost first, until `visit` returns `Some`.
@@ -341,8 +340,7 @@ impl<L: Lockable + ?Sized, M: Fn(LockError) -> F::Output, F: Future> Locked<'_, 
         let output = ManuallyDrop::new(output);
         drop(on_stack);
         if output.is_ready() {
-            let beneath = frame.is_on_its_parent();
-            self.section.end(true, beneath);
+            self.section.end(true);
         }
         ManuallyDrop::into_inner(output)
     }

@@ -108,6 +108,9 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
         let core = self.core();
         match parent(core, caller) {
             None => {
+                if !core.is_open() {
+                    return self.poll_slowly(cx);
+                }
                 // What is had without waiting still costs budget, so that a loop over a free lock lets others run.
                 let budget = ready!(coop::poll_proceed(cx));
                 if !core.try_enter_free(self.running.site) {
@@ -151,10 +154,9 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
         &mut self.fate
     }
 
-    /// Leaves the section, or the line. `finished`: the body ran to its end. `beneath`: the parent, of the same lock, is
-    /// being polled on this thread.
+    /// Leaves the section, or the line. `finished`: the body ran to its end.
     #[inline(always)]
-    pub(crate) fn end(&mut self, finished: bool, beneath: bool) {
+    pub(crate) fn end(&mut self, finished: bool) {
         if self.stage != Stage::In {
             return self.leave_line();
         }
@@ -163,7 +165,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
         if self.running.marked.load(Ordering::Relaxed) {
             graph::forget_section(core, self.running.depth);
         }
-        core.leave(self.running.depth, finished, beneath);
+        core.leave(self.running.depth, finished);
     }
 
     #[inline(always)]
@@ -257,7 +259,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
         self.go_in(1);
         let core = self.core();
         if core.is_closed() {
-            self.end(true, false);
+            self.end(true);
             return Poll::Ready(Err(LockError::Closed));
         }
         if !core.is_interrupted() {
@@ -294,7 +296,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
             }
             Ok(Err(error)) => {
                 self.stage = Stage::In;
-                self.end(true, false); // the mark stays all the same: only a recovery clears it
+                self.end(true); // the mark stays all the same: only a recovery clears it
                 Poll::Ready(Err(match error {
                     RecoverError::Unsupported => LockError::Interrupted,
                     RecoverError::Failed(cause) => LockError::Recovery(cause),
@@ -328,7 +330,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
     #[inline(never)]
     fn drop_unended(&mut self) {
         if self.stage == Stage::In {
-            return self.end(false, false);
+            return self.end(false);
         }
         if self.stage != Stage::Recovering {
             return self.leave_line();
@@ -337,7 +339,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
             self.frame(Caller::running()).run(|| drop(recovery));
         }
         self.stage = Stage::In;
-        self.end(false, false);
+        self.end(false);
     }
 }
 
