@@ -236,8 +236,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
             return self.wait_alone(cx);
         };
         if self.now >= deadline {
-            let error = self.timed_out(&mut books);
-            drop(books);
+            let error = self.timed_out(books);
             drop(former);
             return Poll::Ready(Err(error));
         }
@@ -274,10 +273,10 @@ impl<'a, C: Send + 'static> Request<'a, C> {
         let Some(timer) = &mut self.own_timer else { return Poll::Pending };
         ready!(timer.as_mut().poll(cx));
         self.now = Instant::now();
-        Poll::Ready(Err(self.timed_out(&mut self.shared.books())))
+        Poll::Ready(Err(self.timed_out(self.shared.books())))
     }
 
-    fn timed_out(&self, books: &mut Books<C>) -> PoolError {
+    fn timed_out(&self, mut books: MutexGuard<'a, Books<C>>) -> PoolError {
         books.counters.timeouts += 1;
         let phase = if books.line.is_front(self.ticket) { books.phase() } else { PoolPhase::Waiting };
         let detail = TimeoutDetail {
@@ -287,6 +286,8 @@ impl<'a, C: Send + 'static> Request<'a, C> {
             all_mine: books.all_held_by(self.asker.task),
             cause: books.health.cause(),
         };
+        drop(books);
+        tracing::debug!(place = %self.asker.place, %phase, waited = ?detail.waited, "a request for a worker timed out");
         PoolError::Timeout(PoolTimeout::new(detail))
     }
 

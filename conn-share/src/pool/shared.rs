@@ -309,6 +309,7 @@ impl<C: Send + 'static> Shared<C> {
         calls.extend(books.watchers());
         drop(books);
         calls.make();
+        tracing::debug!(from = before, to = size, "a pool changes its size");
     }
 
     // ---- carrying jobs on
