@@ -256,6 +256,8 @@ pub fn derive_lockable(item: TokenStream) -> TokenStream {
 ///   that borrows from the worker, `Self` among the arguments. `#[pooled(refuse)]` on such a method makes a call of it
 ///   return an error, `PoolError::Refused`, or panic where it returns none.
 /// - `#[async_trait]` may stand above or below. `crate = path` says where conn-share is, if not at `::conn_share`.
+/// - Whoever waits for the worker is told the file and line of the call, or, where the future is boxed (`#[async_trait]`),
+///   those of the method in the trait.
 ///
 /// ```
 /// use std::io;

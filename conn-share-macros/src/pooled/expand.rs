@@ -3,7 +3,10 @@
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Error, FnArg, GenericParam, ItemTrait, Pat, ReceiverKind, Result, Signature, TraitItem, Type, parse_quote};
+use syn::{
+    Error, FnArg, GenericParam, ItemTrait, Pat, ReceiverKind, Result, ReturnType, Signature, TraitItem, Type,
+    parse_quote,
+};
 
 use super::check::{How, Plan, plan};
 use super::options::Options;
@@ -20,15 +23,23 @@ use crate::output::Output;
 /// where
 ///     Worker: Executes + Send + Sync + 'static,
 /// {
-///     async fn execute(&self, command: &str) -> io::Result<String> {
-///         let worker = match AsyncPool::get(self).await {
-///             Ok(worker) => worker,
-///             Err(error) => return no_worker::<io::Result<String>>(error),
-///         };
-///         <Worker as Executes>::execute(&*worker, command).await
+///     // So that whoever waits for this worker is told where the user's call stands.
+///     #[track_caller]
+///     fn execute(&self, command: &str) -> impl Future<Output = io::Result<String>> {
+///         let turn = AsyncPool::get(self);
+///         async move {
+///             let worker = match turn.await {
+///                 Ok(worker) => worker,
+///                 Err(error) => return no_worker::<io::Result<String>>(error),
+///             };
+///             <Worker as Executes>::execute(&*worker, command).await
+///         }
 ///     }
 /// }
 /// ```
+///
+/// Under `#[async_trait]`, which writes the signature itself, the method stays an `async fn`, and its own place in the trait
+/// stands for the call's; likewise where a boxed future is returned.
 pub(super) fn implementation(written: &Container, options: &Options) -> Result<TokenStream> {
     let bare = written.bare_trait()?;
     let pool = Pool::new(&bare, options);
@@ -68,6 +79,8 @@ struct Pool<'a> {
     worker: Ident,
     /// `Executes<T>`
     its_trait: TokenStream,
+    /// `#[async_trait]` will turn the methods into what it makes of an `async fn`.
+    async_trait: bool,
     ours: Span,
 }
 
@@ -81,6 +94,7 @@ impl<'a> Pool<'a> {
             options,
             worker: Ident::new("__PooledWorker", ours),
             its_trait: quote!(#name #arguments),
+            async_trait: bare.attrs.iter().any(|attribute| is_ours(attribute.path(), "async_trait")),
             ours,
         }
     }
@@ -91,6 +105,7 @@ impl<'a> Pool<'a> {
         let name = &sig.ident;
         let types = explicit_types(&sig);
         let conditions = method.conditions();
+        let mut tracked = None;
         let body = match plan {
             Plan::Default => return TokenStream::new(),
             Plan::Ask => {
@@ -99,7 +114,18 @@ impl<'a> Pool<'a> {
             }
             Plan::Forward(how, output) => {
                 let call = quote!(<#worker as #its_trait>::#name #types);
-                future(*how, self.forward(&sig, output, &call, &arguments))
+                let (turn, body) = self.forward(&sig, output, &call, &arguments);
+                match how {
+                    How::AsyncFn if self.async_trait || matches!(output, Output::Never) => quote!(#turn #body),
+                    // Called through `dyn`, it would be told of the attribute's place and not of the call's.
+                    How::Boxed => future(*how, quote!(#turn #body)),
+                    How::AsyncFn | How::ImplFuture => {
+                        tracked = Some(quote_spanned!(self.ours=> #[track_caller]));
+                        return_future(&mut sig);
+                        let future = future(How::ImplFuture, body);
+                        quote!(#turn #future)
+                    }
+                }
             }
             Plan::Refuse(asynchronous) => {
                 let body = match asynchronous {
@@ -114,12 +140,19 @@ impl<'a> Pool<'a> {
                 body
             }
         };
-        quote!(#(#conditions)* #sig { #body })
+        quote!(#(#conditions)* #tracked #sig { #body })
     }
 
-    fn forward(&self, sig: &Signature, output: &Output, call: &TokenStream, arguments: &[Ident]) -> TokenStream {
-        let Self { ours, conn_share, .. } = self;
-        let Some(receiver) = sig.receiver() else { return TokenStream::new() };
+    /// Asks for a worker; and uses it.
+    fn forward(
+        &self,
+        sig: &Signature,
+        output: &Output,
+        call: &TokenStream,
+        arguments: &[Ident],
+    ) -> (TokenStream, TokenStream) {
+        let ours = &self.ours;
+        let Some(receiver) = sig.receiver() else { return Default::default() };
         let this = receiver.self_token;
         let exclusive = match &receiver.kind {
             ReceiverKind::Reference(_, _, exclusive) => *exclusive,
@@ -130,6 +163,7 @@ impl<'a> Pool<'a> {
             _ => None,
         };
         let worker = Ident::new("worker", *ours);
+        let turn = Ident::new("turn", *ours);
         let error = Ident::new("error", *ours);
         let no_worker = match output {
             Output::Named(ty) => {
@@ -143,13 +177,18 @@ impl<'a> Pool<'a> {
                 quote_spanned!(at_name=> #private::no_worker(#error))
             }
         };
-        quote_spanned! {*ours=>
-            let #exclusive #worker = match #conn_share::AsyncPool::get(#this).await {
+        // Where nobody says where the call stands, it is here: a span of ours would stand for the attribute's line.
+        let at_name = sig.ident.span();
+        let conn_share = self.options.conn_share(at_name);
+        let ask = quote_spanned!(at_name=> let #turn = #conn_share::AsyncPool::get(#this););
+        let use_it = quote_spanned! {*ours=>
+            let #exclusive #worker = match #turn.await {
                 ::core::result::Result::Ok(#worker) => #worker,
                 ::core::result::Result::Err(#error) => return #no_worker,
             };
             #call(& #exclusive *#worker, #(#arguments),*).await
-        }
+        };
+        (ask, use_it)
     }
 
     /// An error that says so where there can be one, a panic elsewhere.
@@ -200,6 +239,17 @@ fn future(how: How, body: TokenStream) -> TokenStream {
         How::AsyncFn => body,
         How::ImplFuture => quote_spanned!(Span::mixed_site()=> async move { #body }),
         How::Boxed => quote_spanned!(Span::mixed_site()=> ::std::boxed::Box::pin(async move { #body })),
+    }
+}
+
+/// What an `async fn` in a trait stands for.
+fn return_future(sig: &mut Signature) {
+    if sig.asyncness.take().is_some() {
+        let output = match &sig.output {
+            ReturnType::Default => quote!(()),
+            ReturnType::Type(_, ty) => ty.to_token_stream(),
+        };
+        sig.output = parse_quote!(-> impl ::core::future::Future<Output = #output>);
     }
 }
 

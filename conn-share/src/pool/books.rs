@@ -133,6 +133,13 @@ impl<C> Books<C> {
         }
     }
 
+    /// Nobody waits, and nothing is to be done.
+    #[inline(always)]
+    pub(super) fn is_quiet(&self) -> bool {
+        let tally = self.slots.tally();
+        self.line.waiting() + self.debt + tally.to_close + tally.to_tend == 0
+    }
+
     /// A permit comes back: for the first who waits for one, otherwise for whoever comes next.
     pub(super) fn return_permit(&mut self, gate: &Semaphore, calls: &mut Calls) {
         if self.debt > 0 {

@@ -85,6 +85,7 @@ fn shut<C: Send + 'static>(shared: &Shared<C>) {
     drop(books);
     calls.make();
     drop(cut);
+    tracing::debug!("a pool closes");
 }
 
 /// Forgets the loans that are still out, and drops the workers that did not say goodbye.

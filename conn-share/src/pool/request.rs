@@ -61,9 +61,12 @@ pub(super) fn try_take<C: Send + 'static>(
 struct Request<'a, C: Send + 'static> {
     shared: &'a Arc<Shared<C>>,
     asker: Asker,
+    /// When it arrived.
     started: Instant,
     /// The clock as it was last read.
     now: Instant,
+    limit: Option<Duration>,
+    /// From `limit`, once it waits.
     deadline: Option<Instant>,
     /// Its place in the line; 0: none.
     ticket: u64,
@@ -87,7 +90,8 @@ impl<'a, C: Send + 'static> Request<'a, C> {
             asker: Asker { place, purpose, task: task::try_id() },
             started: now,
             now,
-            deadline: limit.and_then(|limit| now.checked_add(limit)),
+            limit,
+            deadline: None,
             ticket: 0,
             arrived: false,
             own_timer: None,
@@ -96,25 +100,30 @@ impl<'a, C: Send + 'static> Request<'a, C> {
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Polled<C> {
         let mut books = self.shared.books();
-        let arrives = !std::mem::replace(&mut self.arrived, true);
-        if arrives {
-            if books.closed {
-                return Poll::Ready(Err(PoolError::Closed));
-            }
-            books = match self.take_at_once(books) {
-                Ok(guard) => return Poll::Ready(Ok(guard)),
-                Err(books) => books,
-            };
-            if !self.join(&mut books) && books.all_held_by(self.asker.task) {
-                drop(books);
-                tracing::warn!(place = %self.asker.place, "a task that holds every worker asks for another");
-                books = self.shared.books();
-            }
+        if self.arrived {
+            return self.poll_in_line(books, false, cx);
         }
-        self.poll_in_line(books, arrives, cx)
+        self.arrived = true;
+        if books.closed {
+            return Poll::Ready(Err(PoolError::Closed));
+        }
+        books = match self.take_at_once(books) {
+            Ok(guard) => return Poll::Ready(Ok(guard)),
+            Err(books) => books,
+        };
+        if self.join(&mut books) {
+            return self.poll_in_line(books, true, cx);
+        }
+        if !books.all_held_by(self.asker.task) {
+            return self.wait(books, cx);
+        }
+        drop(books);
+        tracing::warn!(place = %self.asker.place, "a task that holds every worker asks for another");
+        self.poll_in_line(self.shared.books(), true, cx)
     }
 
     /// The way of most requests: a worker is ready, nobody waits, and nothing has to be looked at.
+    #[inline(always)]
     fn take_at_once(&self, mut books: MutexGuard<'a, Books<C>>) -> Result<WorkerGuard<C>, MutexGuard<'a, Books<C>>> {
         if books.line.waiting() > 0 || self.shared.looks.load(Ordering::Relaxed) {
             return Err(books);
@@ -137,6 +146,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
 
     /// Joins the line, with a permit if there is one left; whether there was.
     fn join(&mut self, books: &mut Books<C>) -> bool {
+        self.deadline = self.limit.and_then(|limit| self.started.checked_add(limit));
         let permit = self.shared.try_permit();
         self.ticket = books.line.join(self.asker.clone(), permit);
         if permit {
@@ -236,8 +246,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
             return self.wait_alone(cx);
         };
         if self.now >= deadline {
-            let error = self.timed_out(&mut books);
-            drop(books);
+            let error = self.timed_out(books);
             drop(former);
             return Poll::Ready(Err(error));
         }
@@ -274,10 +283,10 @@ impl<'a, C: Send + 'static> Request<'a, C> {
         let Some(timer) = &mut self.own_timer else { return Poll::Pending };
         ready!(timer.as_mut().poll(cx));
         self.now = Instant::now();
-        Poll::Ready(Err(self.timed_out(&mut self.shared.books())))
+        Poll::Ready(Err(self.timed_out(self.shared.books())))
     }
 
-    fn timed_out(&self, books: &mut Books<C>) -> PoolError {
+    fn timed_out(&self, mut books: MutexGuard<'a, Books<C>>) -> PoolError {
         books.counters.timeouts += 1;
         let phase = if books.line.is_front(self.ticket) { books.phase() } else { PoolPhase::Waiting };
         let detail = TimeoutDetail {
@@ -287,6 +296,8 @@ impl<'a, C: Send + 'static> Request<'a, C> {
             all_mine: books.all_held_by(self.asker.task),
             cause: books.health.cause(),
         };
+        drop(books);
+        tracing::debug!(place = %self.asker.place, %phase, waited = ?detail.waited, "a request for a worker timed out");
         PoolError::Timeout(PoolTimeout::new(detail))
     }
 

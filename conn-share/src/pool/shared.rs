@@ -121,9 +121,15 @@ impl<C: Send + 'static> Shared<C> {
     ) {
         worker.proven = now.unwrap_or(worker.proven);
         worker.fresh = false;
-        let mut calls = Calls::default();
         let mut books = self.books();
         let cut = books.slots.take_back(at, worker, remedy).err();
+        if books.is_quiet() {
+            self.gate.add_permits(1);
+            drop(books);
+            drop(cut);
+            return;
+        }
+        let mut calls = Calls::default();
         books.return_permit(&self.gate, &mut calls);
         if books.line.fronts() > 0 {
             books.hand_over(now.unwrap_or_else(Instant::now), &mut calls);
@@ -309,6 +315,7 @@ impl<C: Send + 'static> Shared<C> {
         calls.extend(books.watchers());
         drop(books);
         calls.make();
+        tracing::debug!(from = before, to = size, "a pool changes its size");
     }
 
     // ---- carrying jobs on

@@ -83,8 +83,8 @@ pub(super) enum Slot<C> {
     Ailing(Box<Worker<C>>, Remedy),
     /// A job has the worker, or is opening one.
     Busy(Work),
-    /// A request has the worker.
-    OnLoan(Loan),
+    /// A request has the worker of this number.
+    OnLoan(u64),
 }
 
 impl<C> Slot<C> {
@@ -149,6 +149,8 @@ impl Tally {
 #[derive(Debug)]
 pub(super) struct Slots<C> {
     slots: Vec<Slot<C>>,
+    /// The loan that each slot is on, or was on last. Beside the slots, since moving a slot moves all that is in it.
+    loans: Vec<Option<Loan>>,
     /// How many connections there may be.
     size: usize,
     tally: Tally,
@@ -165,6 +167,7 @@ impl<C> Slots<C> {
     pub(super) fn new(size: usize, heal: bool) -> Self {
         let mut slots = Self {
             slots: Vec::new(),
+            loans: Vec::new(),
             size: 0,
             tally: Tally::default(),
             idle: Vec::with_capacity(size),
@@ -212,8 +215,9 @@ impl<C> Slots<C> {
     pub(super) fn lend(&mut self, asker: &Asker, now: Instant) -> Option<(usize, Box<Worker<C>>)> {
         let at = self.idle.pop()?;
         let Slot::Idle(worker) = &self.slots[at] else { unreachable!("the stack of idle slots holds idle slots") };
-        let loan = Loan { worker: worker.id, asker: asker.clone(), since: now, reported: false };
-        match self.shift(at, Slot::OnLoan(loan)) {
+        let number = worker.id;
+        self.loans[at] = Some(Loan { worker: number, asker: asker.clone(), since: now, reported: false });
+        match self.shift(at, Slot::OnLoan(number)) {
             Slot::Idle(worker) => Some((at, worker)),
             _ => unreachable!("looked at above"),
         }
@@ -228,7 +232,7 @@ impl<C> Slots<C> {
         remedy: Option<Remedy>,
     ) -> Result<(), Box<Worker<C>>> {
         match self.slots.get(at) {
-            Some(Slot::OnLoan(loan)) if loan.worker == worker.id => {}
+            Some(Slot::OnLoan(number)) if *number == worker.id => {}
             _ => return Err(worker),
         }
         let remedy = if self.is_worker_surplus() { Some(Remedy::Close { heal: false }) } else { remedy };
@@ -242,7 +246,7 @@ impl<C> Slots<C> {
 
     /// The loan ends without its worker, who belongs to the caller now or is gone.
     pub(super) fn end_loan(&mut self, at: usize, worker: u64, heal: bool) {
-        if matches!(self.slots.get(at), Some(Slot::OnLoan(loan)) if loan.worker == worker) {
+        if matches!(self.slots.get(at), Some(Slot::OnLoan(number)) if *number == worker) {
             self.vacate(at, heal);
         }
     }
@@ -339,6 +343,7 @@ impl<C> Slots<C> {
                 Some(_) => {}
                 None => {
                     self.slots.push(Slot::Unused);
+                    self.loans.push(None);
                     self.tally.unused += 1;
                     self.shift(self.slots.len() - 1, Slot::Vacant { heal });
                 }
@@ -401,7 +406,7 @@ impl<C> Slots<C> {
         self.idle.clear();
         for at in 0..self.slots.len() {
             match self.shift(at, Slot::Unused) {
-                Slot::OnLoan(loan) => loans.push(loan),
+                Slot::OnLoan(_) => loans.extend(self.loans[at].take()),
                 other => rest.push(other),
             }
         }
@@ -416,18 +421,14 @@ impl<C> Slots<C> {
 
     /// Every loan.
     pub(super) fn loans(&self) -> impl Iterator<Item = &Loan> {
-        self.slots.iter().filter_map(|slot| match slot {
-            Slot::OnLoan(loan) => Some(loan),
-            _ => None,
-        })
+        let slots = self.slots.iter().zip(&self.loans);
+        slots.filter(|(slot, _)| matches!(slot, Slot::OnLoan(_))).filter_map(|(_, loan)| loan.as_ref())
     }
 
     /// Every loan, to be marked as reported.
     pub(super) fn loans_mut(&mut self) -> impl Iterator<Item = &mut Loan> {
-        self.slots.iter_mut().filter_map(|slot| match slot {
-            Slot::OnLoan(loan) => Some(loan),
-            _ => None,
-        })
+        let slots = self.slots.iter().zip(&mut self.loans);
+        slots.filter(|(slot, _)| matches!(slot, Slot::OnLoan(_))).filter_map(|(_, loan)| loan.as_mut())
     }
 
     fn is_busy(&self, at: usize) -> bool {

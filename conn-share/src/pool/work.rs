@@ -180,8 +180,9 @@ pub(super) async fn disconnect<C: Send + 'static>(
         tend.disconnect(connection).await;
         Ok(())
     };
-    if let Err(cause) = bounded("disconnecting", options.tend_timeout, farewell).await {
-        tracing::debug!(worker = id, %cause, "a worker was dropped without a goodbye");
+    match bounded("disconnecting", options.tend_timeout, farewell).await {
+        Ok(()) => tracing::debug!(worker = id, "a worker is disconnected"),
+        Err(cause) => tracing::debug!(worker = id, %cause, "a worker was dropped without a goodbye"),
     }
     lease.vacant(heal);
 }

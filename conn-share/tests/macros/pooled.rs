@@ -289,3 +289,84 @@ async fn generic_traits() {
     assert_eq!(answer, [7, 7, 7]);
     assert_eq!(Generic::<'_, u8, 3>::label(&pool, "n").await.unwrap(), "n");
 }
+
+#[pooled]
+trait Places: Sync {
+    async fn native(&self) -> io::Result<(u32, u32)>;
+
+    fn returned(&self) -> impl Future<Output = io::Result<(u32, u32)>> + Send;
+}
+
+#[pooled]
+#[async_trait]
+trait PlacesBelow: Sync {
+    async fn one(&self) -> io::Result<(u32, u32)>;
+    async fn other(&self) -> io::Result<(u32, u32)>;
+}
+
+const BELOW: u32 = line!() - 4;
+
+#[async_trait]
+#[pooled]
+trait PlacesAbove: Sync {
+    async fn one(&self) -> io::Result<(u32, u32)>;
+}
+
+const ABOVE: u32 = line!() - 3;
+
+/// It sees what the pool says of its own loan.
+struct Seer(AsyncPool<Arc<std::sync::OnceLock<Seer>>>);
+
+type Seeing = Arc<std::sync::OnceLock<Seer>>;
+
+impl Seer {
+    fn loan(&self) -> io::Result<(u32, u32)> {
+        let place = self.0.status().oldest_loan.expect("one is on loan").place;
+        assert!(place.file().ends_with("pooled.rs"), "{place}");
+        Ok((place.line(), place.column()))
+    }
+}
+
+impl Places for Seeing {
+    async fn native(&self) -> io::Result<(u32, u32)> {
+        self.get().expect("it is set").loan()
+    }
+
+    async fn returned(&self) -> io::Result<(u32, u32)> {
+        self.get().expect("it is set").loan()
+    }
+}
+
+#[async_trait]
+impl PlacesBelow for Seeing {
+    async fn one(&self) -> io::Result<(u32, u32)> {
+        self.get().expect("it is set").loan()
+    }
+
+    async fn other(&self) -> io::Result<(u32, u32)> {
+        self.get().expect("it is set").loan()
+    }
+}
+
+#[async_trait]
+impl PlacesAbove for Seeing {
+    async fn one(&self) -> io::Result<(u32, u32)> {
+        self.get().expect("it is set").loan()
+    }
+}
+
+#[tokio::test]
+async fn the_place_of_a_loan_is_the_users_call_or_the_method_in_the_trait() {
+    let connect = || std::future::ready(Ok::<_, io::Error>(Seeing::default()));
+    let pool: AsyncPool<Seeing> = AsyncPool::builder(connect).size(1).start().await.unwrap();
+    assert!(pool.get().await.unwrap().set(Seer(pool.clone())).is_ok());
+    assert_eq!(pool.native().await.unwrap().0, line!());
+    assert_eq!(pool.returned().await.unwrap().0, line!());
+    assert_eq!(PlacesAbove::one(&pool).await.unwrap().0, ABOVE);
+    assert_eq!(PlacesBelow::one(&pool).await.unwrap().0, BELOW);
+    assert_eq!(pool.other().await.unwrap().0, BELOW + 1);
+    let through_dyn: &dyn PlacesAbove = &pool;
+    assert_eq!(through_dyn.one().await.unwrap().0, ABOVE);
+    // The worker holds the pool that holds it.
+    pool.close().await;
+}

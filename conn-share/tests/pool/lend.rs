@@ -1,7 +1,7 @@
 //! Lending, giving back, running out.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -156,6 +156,38 @@ async fn without_a_background_task_a_dead_worker_is_not_counted_either() {
     assert_eq!((pool.status().idle, pool.status().closing), (1, 1));
     drop((pool.get().await.unwrap(), pool.get().await.unwrap()));
     assert_eq!(pool.status().idle, 2);
+}
+
+#[tokio::test]
+async fn a_hook_that_panics_when_it_looks_has_found_something_wrong() {
+    let next = AtomicUsize::new(0);
+    let connect = move || std::future::ready(Ok::<_, String>((next.fetch_add(1, SeqCst), AtomicBool::new(false))));
+    let look = |worker: &(usize, AtomicBool)| !worker.1.load(SeqCst) || panic!("it cannot be looked at");
+    let pool = AsyncPool::builder(connect).size(1).is_interrupted(move |worker| !look(worker)).start().await.unwrap();
+    let worker = pool.get().await.unwrap();
+    worker.1.store(true, SeqCst);
+    drop(worker);
+    assert_eq!(pool.get().await.unwrap().0, 1);
+    assert_eq!(pool.status().idle, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn fifty_jobs_of_ten_milliseconds_on_five_workers_take_a_hundred() {
+    let pool = numbers(5).timeout(Duration::from_secs(60)).start().await.unwrap();
+    let start = tokio::time::Instant::now();
+    let jobs: Vec<_> = (0..50)
+        .map(|_| {
+            let pool = pool.clone();
+            tokio::spawn(async move {
+                let _worker = pool.get().await.unwrap();
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            })
+        })
+        .collect();
+    for job in jobs {
+        job.await.unwrap();
+    }
+    assert!(start.elapsed() < Duration::from_millis(111), "{:?}", start.elapsed());
 }
 
 #[tokio::test]

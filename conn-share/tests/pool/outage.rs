@@ -178,3 +178,84 @@ async fn connects_under_way_are_bounded() {
     settle().await;
     assert_eq!(device.open(), 10);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_start_gives_every_cause_and_says_goodbye_to_those_that_were_open() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    let (number, goodbyes) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let connect = move || {
+        let number = number.fetch_add(1, SeqCst);
+        async move {
+            match number {
+                0 | 1 => Ok(number),
+                2 => Err("permission denied"),
+                3 => panic!("no route"),
+                4 => std::future::pending().await,
+                _ => Err("connection refused"),
+            }
+        }
+    };
+    let said = goodbyes.clone();
+    let builder = conn_share::AsyncPool::builder(connect).size(5).disconnect(move |_| {
+        let said = said.clone();
+        async move {
+            tokio::task::yield_now().await;
+            said.fetch_add(1, SeqCst);
+        }
+    });
+    let PoolError::Connect(failure) = builder.start().await.unwrap_err() else { panic!() };
+    let causes: Vec<_> = failure.causes().map(ToString::to_string).collect();
+    for cause in
+        ["permission denied", "connecting panicked: no route", "no end of connecting within 30s", "connection refused"]
+    {
+        assert!(causes.iter().any(|said| said == cause), "{causes:?}");
+    }
+    let text = PoolError::Connect(failure).to_string();
+    assert!(text.contains("permission denied") && text.contains("no route"), "{text}");
+    assert_eq!(goodbyes.load(SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_who_was_told_to_carry_on_and_leaves_tells_the_next() {
+    let device = Device::new();
+    let pool = orphan(device.pool().size(2).lazy());
+    device.set(|moods| moods.connect = Mood::Waits);
+    let mut first = Box::pin(pool.get());
+    assert!(std::future::poll_fn(|cx| std::task::Poll::Ready(first.as_mut().poll(cx).is_pending())).await);
+    let second = tokio::spawn({
+        let pool = pool.clone();
+        async move { pool.get().await.map(drop) }
+    });
+    settle().await;
+    device.gate.add_permits(2);
+    drop(first);
+    settle().await;
+    assert!(second.is_finished());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_deadline_is_for_waiting_and_what_comes_after_it() {
+    for (broken, phase) in [(false, PoolPhase::Checking), (true, PoolPhase::Connecting)] {
+        let device = Device::new();
+        let pool = device.pool().size(1).start().await.unwrap();
+        let held = pool.get().await.unwrap();
+        device.set(|moods| (moods.connect, moods.reset) = (Mood::Waits, Mood::Waits));
+        let start = Instant::now();
+        let waiting = tokio::spawn({
+            let pool = pool.clone();
+            async move { pool.get_timeout(Duration::from_secs(5)).await.map(drop) }
+        });
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        if broken {
+            held.break_it();
+        }
+        drop(held);
+        let PoolError::Timeout(timeout) = waiting.await.unwrap().unwrap_err() else { panic!() };
+        assert_eq!((timeout.phase(), start.elapsed().as_secs(), timeout.waited().as_secs()), (phase, 5, 5));
+        // What was begun for it is the next one's.
+        device.gate.add_permits(1);
+        drop(pool.get_timeout(Duration::from_millis(1)).await.unwrap());
+        assert_eq!(device.most_open(), 1);
+    }
+}

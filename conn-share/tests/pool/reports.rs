@@ -7,11 +7,11 @@ use std::time::Duration;
 use tracing::field::{Field, Visit};
 use tracing::span;
 
-use crate::lab::numbers;
+use crate::lab::{Device, Mood, numbers, settle};
 
-/// Writes down warnings.
+/// Writes down warnings, or everything.
 #[derive(Clone, Default)]
-struct Notes(Arc<Mutex<Vec<String>>>);
+struct Notes(Arc<Mutex<Vec<String>>>, bool);
 
 struct Words(String);
 
@@ -23,7 +23,7 @@ impl Visit for Words {
 
 impl tracing::Subscriber for Notes {
     fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
-        *metadata.level() == tracing::Level::WARN
+        *metadata.level() == tracing::Level::WARN || (self.1 && metadata.target().starts_with("conn_share"))
     }
     fn new_span(&self, _: &span::Attributes<'_>) -> span::Id {
         span::Id::from_u64(1)
@@ -88,4 +88,31 @@ async fn a_long_loan_is_reported_once_with_the_place_that_took_it() {
     let status = pool.status();
     assert_eq!(status.oldest_loan.unwrap().held.as_secs(), 350);
     drop(held);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_counted_is_told_as_well() {
+    let notes = Notes(Arc::default(), true);
+    let _listening = tracing::subscriber::set_default(notes.clone());
+    let device = Device::new();
+    let pool = device.pool().size(1).start().await.unwrap();
+    let held = pool.get().await.unwrap();
+    assert!(pool.get_timeout(Duration::from_secs(1)).await.is_err());
+    device.set(|moods| moods.connect = Mood::Fails);
+    pool.resize(2);
+    settle().await;
+    drop(held);
+    pool.close().await;
+    let said = notes.0.lock().unwrap().join("\n");
+    for event in [
+        "a worker is connected worker=1",
+        "a request for a worker timed out place=",
+        "phase=waiting waited=1",
+        "a pool changes its size from=1 to=2",
+        "connecting a worker failed cause=the device refuses to connect",
+        "a pool closes",
+        "a worker is disconnected worker=1",
+    ] {
+        assert!(said.contains(event), "{event}: {said}");
+    }
 }

@@ -1,5 +1,6 @@
 //! Changing the size, and closing.
 
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 
 use conn_share::PoolError;
@@ -103,6 +104,57 @@ async fn close_cuts_what_does_not_come_back_and_says_so() {
     settle().await;
     assert_eq!(device.open(), 0);
     assert!(pool.close().await.is_clean());
+}
+
+#[tokio::test(start_paused = true)]
+async fn close_with_loans_waiters_and_connects_under_way() {
+    let device = Device::new();
+    let pool = device.pool().size(3).lazy().start().await.unwrap();
+    let (returns, stays) = (pool.get().await.unwrap(), pool.get().await.unwrap());
+    device.set(|moods| (moods.connect, moods.reset) = (Mood::Waits, Mood::Waits));
+    let waiters: Vec<_> = (0..4)
+        .map(|_| {
+            let pool = pool.clone();
+            tokio::spawn(async move { pool.get().await.map(drop) })
+        })
+        .collect();
+    settle().await;
+    let status = pool.status();
+    assert_eq!((status.on_loan, status.connecting, status.waiting), (2, 1, 4), "{status:?}");
+    let closing = tokio::spawn({
+        let pool = pool.clone();
+        async move { pool.close_timeout(Duration::from_secs(5)).await }
+    });
+    settle().await;
+    for waiter in waiters {
+        assert!(waiter.is_finished());
+        assert!(matches!(waiter.await.unwrap(), Err(PoolError::Closed)));
+    }
+    assert!(matches!(pool.get().await, Err(PoolError::Closed)));
+    drop(returns);
+    // What comes open now is closed again, and what comes back is not reset for nobody.
+    device.gate.add_permits(1);
+    settle().await;
+    assert_eq!((device.open(), device.goodbyes.load(SeqCst), device.resets.load(SeqCst)), (1, 2, 0));
+    let start = tokio::time::Instant::now();
+    let drained = closing.await.unwrap();
+    assert_eq!((start.elapsed().as_secs(), drained.cut.len(), drained.dropped), (5, 1, 0));
+    assert_eq!(drained.cut[0].worker, conn_share::WorkerGuard::id(&stays));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_handed_to_one_who_does_not_come_is_closed_all_the_same() {
+    let device = Device::new();
+    let pool = device.pool().size(1).start().await.unwrap();
+    let held = pool.get().await.unwrap();
+    let mut kept = Box::pin(pool.get());
+    assert!(std::future::poll_fn(|cx| std::task::Poll::Ready(kept.as_mut().poll(cx).is_pending())).await);
+    drop(held);
+    settle().await;
+    assert_eq!((pool.status().on_loan, pool.status().waiting), (1, 0), "it is that one's");
+    assert!(pool.close().await.is_clean());
+    assert_eq!(device.open(), 0);
+    assert!(matches!(kept.await, Err(PoolError::Closed)));
 }
 
 #[tokio::test]

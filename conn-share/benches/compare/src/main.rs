@@ -20,8 +20,8 @@ fn main() {
         let nanos = match (contended, theirs) {
             (true, false) => contend::<ConnShare>(64, 1).0,
             (true, true) => contend::<Deadpool>(64, 1).0,
-            (false, false) => runtime(1).block_on(async { get_and_drop(&ConnShare::new(5).await, 1_000_000).await }),
-            (false, true) => runtime(1).block_on(async { get_and_drop(&Deadpool::new(5).await, 1_000_000).await }),
+            (false, false) => runtime(1).block_on(async { get_and_drop(&ConnShare::new(5).await, 10_000_000).await }),
+            (false, true) => runtime(1).block_on(async { get_and_drop(&Deadpool::new(5).await, 10_000_000).await }),
         };
         println!("{nanos:.1} ns");
         return;
