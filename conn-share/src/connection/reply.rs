@@ -142,3 +142,9 @@ impl PartialEq<&str> for Reply {
         self.text == *other
     }
 }
+
+impl PartialEq<String> for Reply {
+    fn eq(&self, other: &String) -> bool {
+        self.text == *other
+    }
+}
