@@ -9,6 +9,8 @@ use crate::{Error, ErrorKind, Result};
 
 /// The whole answer to one command: derefs to its text.
 ///
+/// The methods look at it, the fields of the same names are for those who take it apart.
+///
 /// ```
 /// use conn_share::{ErrorKind, Reply};
 ///
@@ -22,10 +24,14 @@ use crate::{Error, ErrorKind, Result};
 /// assert_eq!(reply.ok().unwrap_err().kind(), ErrorKind::Refused);
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Reply {
-    text: String,
-    elapsed: Duration,
-    mode: String,
+    /// As [`Reply::text`].
+    pub text: String,
+    /// As [`Reply::elapsed`].
+    pub elapsed: Duration,
+    /// As [`Reply::mode`].
+    pub mode: String,
     refusal: Option<String>,
 }
 
@@ -125,6 +131,18 @@ impl fmt::Display for Reply {
     }
 }
 
+impl From<String> for Reply {
+    fn from(text: String) -> Self {
+        Self::new(text)
+    }
+}
+
+impl From<&str> for Reply {
+    fn from(text: &str) -> Self {
+        Self::new(text)
+    }
+}
+
 impl From<Reply> for String {
     fn from(reply: Reply) -> Self {
         reply.text
@@ -139,6 +157,12 @@ impl PartialEq<str> for Reply {
 
 impl PartialEq<&str> for Reply {
     fn eq(&self, other: &&str) -> bool {
+        self.text == *other
+    }
+}
+
+impl PartialEq<String> for Reply {
+    fn eq(&self, other: &String) -> bool {
         self.text == *other
     }
 }

@@ -19,8 +19,8 @@ const AT_A_TIME: usize = 64;
 
 /// Runs `call` for every argument, side by side, and gives the results in the order of the arguments.
 ///
-/// Awaited directly it yields a `Vec` with one `Result` for each argument: each with its own, original error; one
-/// failure stops nobody else unless [`Pcall::stop_on_error`] asks for it. The calls run in the task that awaits,
+/// Awaited directly it yields a `Vec` with what each call returned, a `Result` most often: each with its own, original
+/// error; one failure stops nobody else unless [`Pcall::stop_on_error`] asks for it. The calls run in the task that awaits,
 /// none is spawned, so they may borrow whatever the caller has. What limits them is what they call: five calls on a
 /// pool of two workers run two at a time, calls on one locked connection one at a time. [`Pcall::limit`] adds a
 /// limit of its own.
@@ -67,11 +67,11 @@ const AT_A_TIME: usize = 64;
 ///
 /// Dropping it drops every call that has not finished, wherever it is, and never starts the rest; the results so
 /// far are lost. What a dropped call leaves behind is that call's own matter: workers go back to their pool.
-pub fn pcall<A, F, Fut, T, E>(args: A, call: F) -> Pcall<A, F, Fut>
+pub fn pcall<A, F, Fut>(args: A, call: F) -> Pcall<A, F, Fut>
 where
     A: IntoIterator,
     F: FnMut(A::Item) -> Fut,
-    Fut: Future<Output = Result<T, E>>,
+    Fut: Future,
 {
     Pcall {
         args,
@@ -81,6 +81,7 @@ where
         deadline: None,
         stop_on_error: false,
         unfinished: None,
+        has_failed: |_| false,
         progress: None,
         calls: PhantomData,
     }
@@ -97,6 +98,8 @@ pub struct Pcall<A, F, Fut: Future, P = fn(Progress)> {
     stop_on_error: bool,
     /// How a call that did not finish looks as a result; set together with what can end one.
     unfinished: Option<fn(Unfinished) -> Fut::Output>,
+    /// Whether a result is an error; set together with what asks for it, on calls that return a `Result`.
+    has_failed: fn(&Fut::Output) -> bool,
     progress: Option<P>,
     calls: PhantomData<fn() -> Fut>,
 }
@@ -132,7 +135,12 @@ impl<A, F, Fut: Future, P> Pcall<A, F, Fut, P> {
         self.limit = limit.max(1);
         self
     }
+}
 
+impl<A, F, Fut, P, T, E> Pcall<A, F, Fut, P>
+where
+    Fut: Future<Output = Result<T, E>>,
+{
     /// Calls `report` once for every result, as it comes in. It runs between polls of the calls: keep it short.
     ///
     /// ```
@@ -148,8 +156,9 @@ impl<A, F, Fut: Future, P> Pcall<A, F, Fut, P> {
     /// # }
     /// ```
     pub fn on_progress<R: FnMut(Progress)>(self, report: R) -> Pcall<A, F, Fut, R> {
-        let Self { args, call, limit, timeout, deadline, stop_on_error, unfinished, calls, progress: _ } = self;
-        Pcall { args, call, limit, timeout, deadline, stop_on_error, unfinished, calls, progress: Some(report) }
+        let Self { args, call, limit, timeout, deadline, stop_on_error, unfinished, calls, .. } = self;
+        let (has_failed, progress) = (Result::is_err as fn(&Result<T, E>) -> bool, Some(report));
+        Pcall { args, call, limit, timeout, deadline, stop_on_error, unfinished, calls, has_failed, progress }
     }
 }
 
@@ -216,6 +225,7 @@ where
     /// ```
     pub fn stop_on_error(mut self) -> Self {
         self.stop_on_error = true;
+        self.has_failed = Result::is_err;
         self.ends_calls()
     }
 
@@ -225,14 +235,14 @@ where
     }
 }
 
-impl<A, F, Fut, P, T, E> IntoFuture for Pcall<A, F, Fut, P>
+impl<A, F, Fut, P> IntoFuture for Pcall<A, F, Fut, P>
 where
     A: IntoIterator,
     F: FnMut(A::Item) -> Fut,
-    Fut: Future<Output = Result<T, E>>,
+    Fut: Future,
     P: FnMut(Progress),
 {
-    type Output = Vec<Result<T, E>>;
+    type Output = Vec<Fut::Output>;
     type IntoFuture = PcallFuture<A::Item, F, Fut, P>;
 
     fn into_future(self) -> Self::IntoFuture {
@@ -251,6 +261,7 @@ where
             alarm: None,
             stop_on_error: self.stop_on_error,
             unfinished: self.unfinished,
+            has_failed: self.has_failed,
             progress: self.progress,
         }
     }
@@ -299,19 +310,20 @@ pub struct PcallFuture<Arg, F, Fut: Future, P> {
     alarm: Option<Pin<Box<Sleep>>>,
     stop_on_error: bool,
     unfinished: Option<fn(Unfinished) -> Fut::Output>,
+    has_failed: fn(&Fut::Output) -> bool,
     progress: Option<P>,
 }
 
 /// Nothing in it is pinned in place: calls and timers have boxes of their own.
 impl<Arg, F, Fut: Future, P> Unpin for PcallFuture<Arg, F, Fut, P> {}
 
-impl<Arg, F, Fut, P, T, E> Future for PcallFuture<Arg, F, Fut, P>
+impl<Arg, F, Fut, P> Future for PcallFuture<Arg, F, Fut, P>
 where
     F: FnMut(Arg) -> Fut,
-    Fut: Future<Output = Result<T, E>>,
+    Fut: Future,
     P: FnMut(Progress),
 {
-    type Output = Vec<Result<T, E>>;
+    type Output = Vec<Fut::Output>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
@@ -347,10 +359,10 @@ where
     }
 }
 
-impl<Arg, F, Fut, P, T, E> PcallFuture<Arg, F, Fut, P>
+impl<Arg, F, Fut, P> PcallFuture<Arg, F, Fut, P>
 where
     F: FnMut(Arg) -> Fut,
-    Fut: Future<Output = Result<T, E>>,
+    Fut: Future,
     P: FnMut(Progress),
 {
     fn start_calls(&mut self) {
@@ -363,7 +375,7 @@ where
     }
 
     /// Takes down the result of one call.
-    fn settle(&mut self, index: usize, end: End<Result<T, E>>) {
+    fn settle(&mut self, index: usize, end: End<Fut::Output>) {
         let result = match end {
             End::Finished(result) => result,
             End::TimedOut => {
@@ -372,8 +384,9 @@ where
             }
         };
         self.done += 1;
-        self.failed += usize::from(result.is_err());
-        let (ok, done, failed, total) = (result.is_ok(), self.done, self.failed, self.results.len());
+        let ok = !(self.has_failed)(&result);
+        self.failed += usize::from(!ok);
+        let (done, failed, total) = (self.done, self.failed, self.results.len());
         self.results[index] = Some(result);
         if let Some(report) = &mut self.progress {
             report(Progress { index, ok, done, failed, total });
@@ -398,7 +411,7 @@ where
         }
     }
 
-    fn as_result(&self, why: Unfinished) -> Result<T, E> {
+    fn as_result(&self, why: Unfinished) -> Fut::Output {
         let Some(convert) = self.unfinished else {
             unreachable!("what can end a call sets how that looks as a result")
         };

@@ -16,7 +16,41 @@ use crate::{AsyncPool, Connection, Error, ErrorKind, PoolError, Reply, Result, W
 ///   [`AsyncPool::get`].
 /// - [`Connection::connect`] makes sure that a worker can be had.
 /// - [`Connection::disconnect`] is [`AsyncPool::close`]: a pool that was closed stays closed.
-/// - [`Connection::is_connected`] is true while a worker lives.
+/// - [`Connection::is_connected`] is true while a worker lives, as far as the pool knows.
+///
+/// What a lost worker looks like, and how one says goodbye, the pool is told where it is built; a
+/// [`Device`](crate::Device) does so for its own.
+///
+/// ```
+/// # #[cfg(feature = "sim")]
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use conn_share::{AsyncPool, Connection, Target, TelnetConnection};
+///
+/// # let router = conn_share::sim::Router::builder().user("admin", "pw").start().await?;
+/// # let target = Target::new("127.0.0.1").port(router.telnet_addr().port()).password("pw").platform("frr");
+/// let connect = move || {
+///     let session = TelnetConnection::new(&target);
+///     async move {
+///         let session = session?;
+///         session.connect().await?;
+///         Ok::<_, conn_share::Error>(session)
+///     }
+/// };
+/// let pool = AsyncPool::builder(connect)
+///     .size(2)
+///     .is_broken(|session| !session.is_connected())
+///     .reset(|session| Box::pin(session.reset()))
+///     .disconnect(|session| async move { drop(session.disconnect().await) })
+///     .start()
+///     .await?;
+/// assert!(pool.execute("show version").await?.starts_with("FRRouting"));
+/// pool.disconnect().await?;
+/// # Ok(())
+/// # }
+/// # #[cfg(not(feature = "sim"))]
+/// # fn main() {}
+/// ```
 ///
 /// # Cancel safety
 ///

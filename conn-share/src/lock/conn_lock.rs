@@ -273,6 +273,12 @@ impl<S> ConnLock<S> {
     }
 }
 
+impl<S> From<S> for ConnLock<S> {
+    fn from(state: S) -> Self {
+        Self::new(state)
+    }
+}
+
 impl<S: Default> Default for ConnLock<S> {
     fn default() -> Self {
         Self::new(S::default())

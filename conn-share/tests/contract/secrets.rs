@@ -1,12 +1,13 @@
-//! Nothing that is printed has a secret in it: no log at its finest level, no error, no `Debug`.
+//! Nothing that is printed has a secret in it: no log at its finest level, no session log, no error, no `Debug`.
 
 use std::error::Error as StdError;
 use std::fmt::{self, Write as _};
+use std::io::{self, Write as _};
 use std::sync::Mutex;
 use std::time::Duration;
 
 use conn_share::{
-    ConnectOptions, Connection, ConnectionClass, Credential, Device, HostKeys, Path, SshConnection, Target,
+    ConnectOptions, Connection, ConnectionClass, Credential, Device, HostKeys, Path, SessionLog, SshConnection, Target,
     TelnetConnection,
 };
 use tracing::field::{Field, Visit};
@@ -70,6 +71,21 @@ impl Visit for Text {
     }
 }
 
+static SAID: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+
+/// Takes down what is said in the sessions.
+struct Transcript;
+
+impl io::Write for Transcript {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        SAID.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 impl log::Log for Listener {
     fn enabled(&self, _: &log::Metadata<'_>) -> bool {
         true
@@ -104,7 +120,8 @@ async fn no_log_error_or_debug_text_has_a_secret_in_it() {
 
     let router = router().user("admin", PASSWORD).enable(ENABLE).start().await.expect("loopback");
     let (ssh, telnet) = (router.ssh_addr().port(), router.telnet_addr().port());
-    let trusted = ConnectOptions::new().host_keys(HostKeys::danger_accept_any());
+    let log = SessionLog::to(Transcript);
+    let trusted = ConnectOptions::new().host_keys(HostKeys::danger_accept_any()).log(log.clone());
     let builder = Device::builder("r1").os("frr").login("admin", PASSWORD).enable(ENABLE).options(trusted);
     let mut wrong = Credential::default();
     wrong.username = "admin".to_owned();
@@ -164,9 +181,15 @@ async fn no_log_error_or_debug_text_has_a_secret_in_it() {
     print(format_args!("{:?}", SshConnection::from_target(&target).expect("valid")));
     print(format_args!("{:?}", TelnetConnection::from_target(&target).expect("valid")));
 
-    let printed = std::mem::take(&mut *PRINTED.lock().unwrap());
+    log.flush().await.expect("written");
+    let mut printed = std::mem::take(&mut *PRINTED.lock().unwrap());
+    printed.push_str(std::str::from_utf8(&SAID.lock().unwrap()).expect("a log is ASCII"));
     for source in ["conn_share::pool", "conn_share::connection", "russh::"] {
         assert!(printed.lines().any(|line| line.starts_with(source)), "nothing heard of {source}");
+    }
+    for (session, sent) in [("[r1 via mgmt ", "] > show version"), ("[r1 via console ", "] > ***")] {
+        let heard = |line: &str| line.contains(session) && line.contains(sent);
+        assert!(printed.lines().any(heard), "no transcript has {session}..{sent}");
     }
     let bytes = format!("{:?}", MARK.as_bytes());
     let hex: String = MARK.bytes().map(|byte| format!("{byte:02x}")).collect();

@@ -67,6 +67,17 @@ async fn calls_that_never_wait_let_others_run() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn calls_that_cannot_fail_give_what_they_return() {
+    let results = pcall([3u32, 1, 2], |n| async move {
+        sleep(n * SECOND).await;
+        n
+    })
+    .limit(2)
+    .await;
+    assert_eq!(results, [3, 1, 2]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_more_than_the_limit_at_a_time() {
     for (limit, most) in [(1, 1), (3, 3), (100, 10), (0, 1)] {
         let running = Cell::new(0);
