@@ -75,7 +75,34 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    /// Replays the corpus of `target`, then random inputs, half of them made of what devices send.
+    use crate::cli::transcripts::{ALL, transcript};
+
+    /// What real servers said, each turn for itself.
+    fn recorded() -> Vec<Vec<u8>> {
+        let turns = ALL.iter().flat_map(|name| transcript(name));
+        turns.map(|turn| turn.heard).filter(|heard| !heard.is_empty()).collect()
+    }
+
+    /// A stretch of what a server said, with a few mistakes in it: bytes changed, left out, doubled, and strange ones put in.
+    fn mutated(heard: &[u8], words: &[&[u8]], random: &mut impl FnMut(usize) -> usize) -> Vec<u8> {
+        const LONGEST: usize = 3000;
+        let start = random(heard.len());
+        let mut bytes = heard[start..heard.len().min(start + 1 + random(LONGEST))].to_vec();
+        for _ in 0..random(6) {
+            let at = random(bytes.len() + 1);
+            let end = (at + random(20)).min(bytes.len());
+            match random(4) {
+                0 if at < bytes.len() => bytes[at] = random(256) as u8,
+                1 => drop(bytes.drain(at..end)),
+                2 => drop(bytes.splice(at..at, bytes[at..end].to_vec())),
+                _ => drop(bytes.splice(at..at, words[random(words.len())].iter().copied())),
+            }
+        }
+        bytes
+    }
+
+    /// Replays the corpus of `target`, then random inputs: a third of them noise, a third made of what devices send, a third of
+    /// recorded conversations with mistakes in them.
     fn replay(target: &str, run: fn(&[u8])) {
         const WORDS: [&[u8]; 16] = [
             b"r1# ",
@@ -109,13 +136,13 @@ mod tests {
             seed ^= seed << 17;
             (seed >> 16) as usize % below
         };
-        for round in 0..3000 {
+        let recorded = recorded();
+        for round in 0..6000 {
             let mut input = vec![random(256) as u8, random(256) as u8];
-            for _ in 0..random(40) {
-                match round % 2 {
-                    0 => input.push(random(256) as u8),
-                    _ => input.extend_from_slice(WORDS[random(WORDS.len())]),
-                }
+            match round % 3 {
+                0 => input.extend((0..random(40)).map(|_| random(256) as u8)),
+                1 => input.extend((0..random(40)).flat_map(|_| WORDS[random(WORDS.len())])),
+                _ => input.extend(mutated(&recorded[random(recorded.len())], &WORDS, &mut random)),
             }
             if let Err(panic) = std::panic::catch_unwind(|| run(&input)) {
                 eprintln!("{target} fails on {:?}", input.escape_ascii().to_string());

@@ -28,7 +28,11 @@ mod login;
 mod nonce;
 mod platform;
 mod probe;
+#[cfg(all(test, feature = "telnet"))]
+mod replay;
 mod screen;
+#[cfg(all(test, feature = "telnet"))]
+mod transcripts;
 
 use std::time::Duration;
 
