@@ -25,11 +25,17 @@ pub fn screen(data: &[u8]) {
 
 /// The engine: it never spins, never answers without a proof, and holds no more than its limit.
 ///
-/// The first two bytes choose platform, proof, goal and pieces; a piece of 0xff is a pause.
+/// The first two bytes choose platform, proof, goal and pieces; a piece of 0xff is a pause, and 0xfe stands for the digits that were typed
+/// last, as their echo.
 pub fn engine(data: &[u8]) {
-    let [choice, cut, data @ ..] = data else { return };
+    converse(data);
+}
+
+/// Whether the exchange ended with a proof.
+fn converse(data: &[u8]) -> bool {
+    let [choice, cut, data @ ..] = data else { return false };
     let name = Platform::BUILT_IN[usize::from(choice & 3)];
-    let Some(platform) = Platform::named(name) else { return };
+    let Some(platform) = Platform::named(name) else { return false };
     let mut known = Known::nothing(Arc::new(platform), "\r\n", LIMIT);
     known.prompt = "r1# ".to_owned();
     known.proof = match choice >> 2 & 3 {
@@ -43,10 +49,14 @@ pub fn engine(data: &[u8]) {
         0 => Exchange::command(&known, "show version", now).ahead(),
         _ => Exchange::step(&known, b"r1# ", now),
     };
+    let (mut digits, mut echoed) = (Vec::new(), false);
     for piece in data.chunks(usize::from(cut % 32) + 1) {
         // A device can be made to answer each piece by a key or two, and a question has two steps at most.
         let settled = (0..16).find_map(|_| match exchange.next(now) {
-            Step::Write(_) => None,
+            Step::Write(keys) => {
+                digits = keys.into_iter().filter(u8::is_ascii_digit).collect();
+                None
+            }
             step => Some(step),
         });
         match settled.expect("a few writes, then a wait") {
@@ -55,19 +65,28 @@ pub fn engine(data: &[u8]) {
                 continue;
             }
             Step::Wait(_) | Step::Write(_) => {}
-            Step::Stuck => return,
+            Step::Stuck => return false,
             Step::Done => break,
         }
         now += Duration::from_millis(1);
-        if exchange.receive(piece, now).is_err() {
-            return;
+        echoed |= piece.contains(&0xfe);
+        let heard: Vec<u8> = piece
+            .iter()
+            .flat_map(|byte| if *byte == 0xfe { digits.as_slice() } else { std::slice::from_ref(byte) })
+            .copied()
+            .collect();
+        if exchange.receive(&heard, now).is_err() {
+            return false;
         }
     }
-    // The digits of a question are random, and none of the input knows them: nothing but one digit can be met by chance.
     let done = matches!(exchange.next(now), Step::Done);
     let answer = exchange.finish();
     assert_eq!(answer.is_some(), done);
+    // Ten digits, or two times six, are met by no chance; one digit is, and so are some blanks.
+    let by_chance = matches!(known.proof, Proof::Typeahead | Proof::Blank);
+    assert!(!done || echoed || by_chance, "an end that nothing proved");
     assert!(answer.is_none_or(|answer| answer.text.len() <= 4 * LIMIT));
+    done
 }
 
 #[cfg(test)]
@@ -104,7 +123,10 @@ mod tests {
     /// Replays the corpus of `target`, then random inputs: a third of them noise, a third made of what devices send, a third of
     /// recorded conversations with mistakes in them.
     fn replay(target: &str, run: fn(&[u8])) {
-        const WORDS: [&[u8]; 16] = [
+        const WORDS: [&[u8]; 19] = [
+            b"\xfe\x08 \x08",
+            b"\xfe\x1b[10D\x1b[K",
+            b"\xfe\r\nr1# ",
             b"r1# ",
             b"\r\n",
             b"\r",
@@ -159,6 +181,19 @@ mod tests {
     #[test]
     fn engine() {
         replay("engine", super::engine);
+    }
+
+    /// The inputs above are worth something only if exchanges can end in them.
+    #[test]
+    fn a_proof_ends_an_exchange() {
+        for (choice, heard) in [
+            (0b0000_0001, "show version\r\nFRR\r\nr1# \u{fe}\x08 \x08"),
+            (0b0000_0101, "show version\r\nFRR\r\nr1# \u{ff}\u{fe}\x1b[10D\x1b[K"),
+            (0b0001_0101, "more\r\nr1# \u{fe}\x1b[10D\x1b[K"),
+        ] {
+            let input = [choice, 0].into_iter().chain(heard.chars().map(|letter| letter as u8));
+            assert!(super::converse(&input.collect::<Vec<_>>()), "{heard:?}");
+        }
     }
 
     #[test]
