@@ -110,6 +110,12 @@ impl Exchange {
         exchange
     }
 
+    /// The device has shown its prompt and waited, as after a login: it can be asked at once.
+    pub(crate) fn at_prompt(mut self) -> Self {
+        self.heard = true;
+        self
+    }
+
     fn new(known: &Known, goal: Goal, command: &str, now: Duration) -> Self {
         Self {
             goal,

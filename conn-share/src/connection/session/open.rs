@@ -56,7 +56,8 @@ impl Session {
     async fn log_in(&mut self, login: &Login, deadline: Deadline) -> Result<()> {
         let (platform, password) = (login.platform.clone(), login.password.clone());
         let mut dialogue =
-            cli::Login::new(platform, &login.username, password, &login.line_end, login.console, self.now());
+            cli::Login::new(platform, &login.username, password, &login.line_end, login.console, self.now())
+                .authenticated(self.transport.is_authenticated());
         let started = Instant::now();
         loop {
             let until = match dialogue.next(self.now()).map_err(rejected)? {
@@ -93,7 +94,7 @@ impl Session {
                 continue;
             }
             self.known.proof = proof.clone();
-            let exchange = Exchange::step(&self.known, b"", self.now());
+            let exchange = Exchange::step(&self.known, b"", self.now()).at_prompt();
             match self.run(Box::new(exchange), "learning the prompt", deadline.min(Deadline::after(TRY))).await {
                 Ok(_) => {
                     tracing::debug!(?proof, prompt = %printable(&self.known.prompt), "learnt the prompt");
