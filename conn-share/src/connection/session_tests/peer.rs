@@ -179,6 +179,8 @@ impl Device {
                 }
                 Ok(())
             }
+            // Output without an end of its line: the prompt follows on it.
+            "partial" => self.say(&format!("whole\r\n{rest}")).await,
             // Output whose line equals the prompt, at the end of a read; the rest comes later.
             "trap" => {
                 self.say("one\r\nr1# ").await?;

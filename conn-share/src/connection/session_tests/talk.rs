@@ -31,6 +31,7 @@ async fn answers_are_whole() {
             assert_eq!(router.execute("say hello").await.expect(&shown), "you said hello", "{shown}");
             assert_eq!(router.execute("long x").await.expect(&shown), long("x").as_str(), "{shown}");
             assert_eq!(router.execute("terminal").await.expect(&shown), "", "{shown}");
+            assert_eq!(router.execute("partial x").await.expect(&shown), "whole\nx", "{shown}");
         }
         router.disconnect().await.expect("closes");
         assert!(!router.is_connected());
