@@ -367,8 +367,8 @@ impl Exchange {
         {
             text.drain(..start);
         }
-        // The last question's answer was the proof; those asked before it were answered before it.
-        for probe in self.spent.iter().rev() {
+        // The last question's answer was the proof; those entered before it were answered before it, each with a line end of its own.
+        for probe in self.spent.iter().rev().skip(1).filter(|probe| probe.is_entered()) {
             self.strip_doubled(&mut text, &prompt);
             probe.strip_answer(&mut text, &prompt);
         }
@@ -392,10 +392,11 @@ impl Exchange {
         Some(Answer { text, prompt, doubled })
     }
 
-    /// Takes the prompt off the end of `text` that a device shows for the second half of a line end.
+    /// Takes the prompt off the end of `text` that a device shows for the second half of a line end: on a line of its own, or behind output
+    /// without a line end.
     fn strip_doubled(&self, text: &mut String, prompt: &str) {
         let shown = text.strip_suffix('\n').and_then(|text| text.strip_suffix(prompt));
-        if let Some(rest) = shown.filter(|rest| self.known.doubles && (rest.is_empty() || rest.ends_with('\n'))) {
+        if let Some(rest) = shown.filter(|_| self.known.doubles) {
             text.truncate(rest.len());
         }
     }

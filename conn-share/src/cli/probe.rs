@@ -67,10 +67,15 @@ impl Probe {
         &self.nonce
     }
 
+    /// Whether it is a line, with a line end.
+    pub(crate) fn is_entered(&self) -> bool {
+        matches!(self.kind, Kind::Blank | Kind::Command)
+    }
+
     /// What to write.
     pub(crate) fn bytes(&self, line_end: &str) -> Vec<u8> {
         let mut bytes = self.typed.clone().into_bytes();
-        if matches!(self.kind, Kind::Blank | Kind::Command) {
+        if self.is_entered() {
             bytes.extend_from_slice(line_end.as_bytes());
         }
         bytes
@@ -106,7 +111,8 @@ impl Probe {
             Kind::Blank => format!("{prompt}{}\n", self.typed),
             Kind::Command => format!("{prompt}{}\n{}\n", self.typed, self.nonce),
         };
-        if let Some(rest) = text.strip_suffix(answer.as_str()).filter(|rest| rest.is_empty() || rest.ends_with('\n')) {
+        // Where the output has no line end, the prompt follows on its line.
+        if let Some(rest) = text.strip_suffix(answer.as_str()) {
             text.truncate(rest.len());
         }
     }
