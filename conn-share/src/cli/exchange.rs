@@ -27,6 +27,9 @@ const STUCK: Duration = Duration::from_secs(1);
 /// So many questions in a row that nobody answers, and the device counts as stuck although it shows a prompt.
 const QUESTIONS: usize = 4;
 
+/// More of an old answer than this is not read to its end: to open a new session takes no longer.
+const DRAINED: usize = 16 << 20;
+
 /// So often a stuck device is interrupted before it is given up.
 const INTERRUPTS: u32 = 3;
 
@@ -83,6 +86,8 @@ pub(crate) struct Exchange {
     interrupts: u32,
     /// Something came since the last proof.
     heard: bool,
+    /// Bytes of an old answer that were dropped.
+    drained: usize,
     /// How many proofs are needed still.
     rounds: u32,
     proven: Option<Proven>,
@@ -135,6 +140,7 @@ impl Exchange {
             stirred: now,
             interrupts: 0,
             heard: true,
+            drained: 0,
             rounds: 1,
             proven: None,
             streamed: None,
@@ -174,6 +180,7 @@ impl Exchange {
         let result = self.show(bytes);
         if self.goal == Goal::Step {
             self.screen.forget_text();
+            self.drained = self.drained.saturating_add(bytes.len());
         }
         result
     }
@@ -213,6 +220,9 @@ impl Exchange {
     fn consider(&mut self, now: Duration) -> Option<Step> {
         if self.proven.is_some() {
             return Some(Step::Done);
+        }
+        if self.drained > DRAINED {
+            return Some(Step::Stuck);
         }
         let accept = |line: &str| self.accepts(line);
         if let Some(proven) = self.probe.as_ref().and_then(|probe| probe.answer(&self.screen, accept)) {
@@ -391,8 +401,8 @@ impl Exchange {
         {
             text.drain(..start);
         }
-        // The last question's answer was the proof; those asked before it were answered before it.
-        for probe in self.spent.iter().rev().filter(|probe| probe.enters_a_line()) {
+        // The last question's answer was the proof; those entered before it were answered before it, each with a line end of its own.
+        for probe in self.spent.iter().rev().skip(1).filter(|probe| probe.enters_a_line()) {
             self.strip_doubled(&mut text, &prompt);
             probe.strip_answer(&mut text, &prompt);
         }

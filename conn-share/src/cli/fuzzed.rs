@@ -25,11 +25,17 @@ pub fn screen(data: &[u8]) {
 
 /// The engine: it never spins, never answers without a proof, and holds no more than its limit.
 ///
-/// The first two bytes choose platform, proof, goal and pieces; a piece of 0xff is a pause.
+/// The first two bytes choose platform, proof, goal and pieces; a piece of 0xff is a pause, and 0xfe stands for the digits that were typed
+/// last, as their echo.
 pub fn engine(data: &[u8]) {
-    let [choice, cut, data @ ..] = data else { return };
+    converse(data);
+}
+
+/// Whether the exchange ended with a proof.
+fn converse(data: &[u8]) -> bool {
+    let [choice, cut, data @ ..] = data else { return false };
     let name = Platform::BUILT_IN[usize::from(choice & 3)];
-    let Some(platform) = Platform::named(name) else { return };
+    let Some(platform) = Platform::named(name) else { return false };
     let mut known = Known::nothing(Arc::new(platform), "\r\n", LIMIT);
     known.prompt = "r1# ".to_owned();
     known.proof = match choice >> 2 & 3 {
@@ -43,10 +49,14 @@ pub fn engine(data: &[u8]) {
         0 => Exchange::command(&known, "show version", now).ahead(),
         _ => Exchange::step(&known, b"r1# ", now),
     };
+    let (mut digits, mut echoed) = (Vec::new(), false);
     for piece in data.chunks(usize::from(cut % 32) + 1) {
         // A device can be made to answer each piece by a key or two, and a question has two steps at most.
         let settled = (0..16).find_map(|_| match exchange.next(now) {
-            Step::Write(_) => None,
+            Step::Write(keys) => {
+                digits = keys.into_iter().filter(u8::is_ascii_digit).collect();
+                None
+            }
             step => Some(step),
         });
         match settled.expect("a few writes, then a wait") {
@@ -55,19 +65,28 @@ pub fn engine(data: &[u8]) {
                 continue;
             }
             Step::Wait(_) | Step::Write(_) => {}
-            Step::Stuck => return,
+            Step::Stuck => return false,
             Step::Done => break,
         }
         now += Duration::from_millis(1);
-        if exchange.receive(piece, now).is_err() {
-            return;
+        echoed |= piece.contains(&0xfe);
+        let heard: Vec<u8> = piece
+            .iter()
+            .flat_map(|byte| if *byte == 0xfe { digits.as_slice() } else { std::slice::from_ref(byte) })
+            .copied()
+            .collect();
+        if exchange.receive(&heard, now).is_err() {
+            return false;
         }
     }
-    // The digits of a question are random, and none of the input knows them: nothing but one digit can be met by chance.
     let done = matches!(exchange.next(now), Step::Done);
     let answer = exchange.finish();
     assert_eq!(answer.is_some(), done);
+    // Ten digits, or two times six, are met by no chance; one digit is, and so are some blanks.
+    let by_chance = matches!(known.proof, Proof::Typeahead | Proof::Blank);
+    assert!(!done || echoed || by_chance, "an end that nothing proved");
     assert!(answer.is_none_or(|answer| answer.text.len() <= 4 * LIMIT));
+    done
 }
 
 #[cfg(test)]
@@ -75,9 +94,39 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
-    /// Replays the corpus of `target`, then random inputs, half of them made of what devices send.
+    use crate::cli::transcripts::{ALL, transcript};
+
+    /// What real servers said, each turn for itself.
+    fn recorded() -> Vec<Vec<u8>> {
+        let turns = ALL.iter().flat_map(|name| transcript(name));
+        turns.map(|turn| turn.heard).filter(|heard| !heard.is_empty()).collect()
+    }
+
+    /// A stretch of what a server said, with a few mistakes in it: bytes changed, left out, doubled, and strange ones put in.
+    fn mutated(heard: &[u8], words: &[&[u8]], random: &mut impl FnMut(usize) -> usize) -> Vec<u8> {
+        const LONGEST: usize = 3000;
+        let start = random(heard.len());
+        let mut bytes = heard[start..heard.len().min(start + 1 + random(LONGEST))].to_vec();
+        for _ in 0..random(6) {
+            let at = random(bytes.len() + 1);
+            let end = (at + random(20)).min(bytes.len());
+            match random(4) {
+                0 if at < bytes.len() => bytes[at] = random(256) as u8,
+                1 => drop(bytes.drain(at..end)),
+                2 => drop(bytes.splice(at..at, bytes[at..end].to_vec())),
+                _ => drop(bytes.splice(at..at, words[random(words.len())].iter().copied())),
+            }
+        }
+        bytes
+    }
+
+    /// Replays the corpus of `target`, then random inputs: a third of them noise, a third made of what devices send, a third of
+    /// recorded conversations with mistakes in them.
     fn replay(target: &str, run: fn(&[u8])) {
-        const WORDS: [&[u8]; 16] = [
+        const WORDS: [&[u8]; 19] = [
+            b"\xfe\x08 \x08",
+            b"\xfe\x1b[10D\x1b[K",
+            b"\xfe\r\nr1# ",
             b"r1# ",
             b"\r\n",
             b"\r",
@@ -109,13 +158,13 @@ mod tests {
             seed ^= seed << 17;
             (seed >> 16) as usize % below
         };
-        for round in 0..3000 {
+        let recorded = recorded();
+        for round in 0..6000 {
             let mut input = vec![random(256) as u8, random(256) as u8];
-            for _ in 0..random(40) {
-                match round % 2 {
-                    0 => input.push(random(256) as u8),
-                    _ => input.extend_from_slice(WORDS[random(WORDS.len())]),
-                }
+            match round % 3 {
+                0 => input.extend((0..random(40)).map(|_| random(256) as u8)),
+                1 => input.extend((0..random(40)).flat_map(|_| WORDS[random(WORDS.len())])),
+                _ => input.extend(mutated(&recorded[random(recorded.len())], &WORDS, &mut random)),
             }
             if let Err(panic) = std::panic::catch_unwind(|| run(&input)) {
                 eprintln!("{target} fails on {:?}", input.escape_ascii().to_string());
@@ -132,6 +181,19 @@ mod tests {
     #[test]
     fn engine() {
         replay("engine", super::engine);
+    }
+
+    /// The inputs above are worth something only if exchanges can end in them.
+    #[test]
+    fn a_proof_ends_an_exchange() {
+        for (choice, heard) in [
+            (0b0000_0001, "show version\r\nFRR\r\nr1# \u{fe}\x08 \x08"),
+            (0b0000_0101, "show version\r\nFRR\r\nr1# \u{ff}\u{fe}\x1b[10D\x1b[K"),
+            (0b0001_0101, "more\r\nr1# \u{fe}\x1b[10D\x1b[K"),
+        ] {
+            let input = [choice, 0].into_iter().chain(heard.chars().map(|letter| letter as u8));
+            assert!(super::converse(&input.collect::<Vec<_>>()), "{heard:?}");
+        }
     }
 
     #[test]

@@ -16,6 +16,10 @@ const SETTLE: Duration = Duration::from_millis(50);
 /// A line that may be a prompt, where the platform does not say how prompts look, stands after this long.
 const PROMPT_SETTLE: Duration = Duration::from_millis(300);
 
+/// And after this long where nothing will be asked any more: what is typed too soon then goes to nobody's login, and the proof that follows
+/// waits for the real prompt.
+const KNOWN_SETTLE: Duration = Duration::from_millis(100);
+
 /// A console line says nothing before a key is pressed.
 const CONSOLE_WAKE: Duration = Duration::from_secs(1);
 
@@ -76,6 +80,8 @@ pub(crate) struct Login {
     /// How much of the screen's text was looked through for phrases.
     looked: usize,
     password_sent: bool,
+    /// The transport has logged in.
+    authenticated: bool,
     heard: bool,
     stirred: Duration,
     wakes: u32,
@@ -100,10 +106,17 @@ impl Login {
             screen: Screen::new(LIMIT, ""),
             looked: 0,
             password_sent: false,
+            authenticated: false,
             heard: false,
             stirred: now,
             wakes: 0,
         }
+    }
+
+    /// Whether the transport has logged in already, so that hardly anything is asked.
+    pub(crate) fn authenticated(mut self, authenticated: bool) -> Self {
+        self.authenticated = authenticated;
+        self
     }
 
     /// Bytes came.
@@ -157,7 +170,11 @@ impl Login {
     /// What to do at the time `now`.
     pub(crate) fn next(&mut self, now: Duration) -> Result<LoginStep, Rejected> {
         let line = self.screen.last_line().unwrap_or_default();
-        let prompt_settle = if self.platform.mode_of(&line).is_some() { Duration::ZERO } else { PROMPT_SETTLE };
+        let prompt_settle = match self.platform.mode_of(&line) {
+            Some(_) => Duration::ZERO,
+            None if self.authenticated || self.password_sent => KNOWN_SETTLE,
+            None => PROMPT_SETTLE,
+        };
         if self.platform.is_pager(&line) {
             return Ok(self.write(b"q".to_vec(), now));
         }

@@ -28,8 +28,12 @@ mod login;
 mod nonce;
 mod platform;
 mod probe;
+#[cfg(all(test, feature = "telnet"))]
+mod replay;
 mod screen;
 mod transcript;
+#[cfg(all(test, feature = "telnet"))]
+mod transcripts;
 
 use std::time::Duration;
 

@@ -34,6 +34,11 @@ const ROWS: u16 = 1000;
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {
     /// A handle that tells and ends the stream's life from outside, without waiting.
     fn line(&self) -> Arc<dyn Line>;
+
+    /// Whether the protocol itself has told the peer who we are, so that no login is to be expected on the stream.
+    fn is_authenticated(&self) -> bool {
+        false
+    }
 }
 
 /// The life of a [`Transport`], seen from outside.

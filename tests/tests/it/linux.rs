@@ -41,7 +41,7 @@ async fn answers_are_whole() {
 /// Each of these is given up half-way: one that says nothing, one that floods, one that reads the keyboard.
 #[tokio::test]
 async fn a_command_given_up_leaves_nothing_to_the_next() {
-    // Half of the limit goes to the flood before it is left for a new session.
+    // Half of the limit goes to what says nothing and reads the keyboard before it is left for a new session.
     let shell = shell_within(Some(Duration::from_secs(16))).await;
     for command in ["sleep 1000", "yes", "cat"] {
         let given_up = tokio::time::timeout(Duration::from_millis(300), shell.execute(command)).await;

@@ -6,6 +6,7 @@ mod example;
 mod five_sessions;
 mod linux;
 mod one_line;
+mod others;
 mod recordings;
 mod servers;
 mod ssh_config;

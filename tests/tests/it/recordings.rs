@@ -61,6 +61,11 @@ fn ahead(recorder: &mut Recorder, command: &str, line_end: &str) -> Result<(), F
 fn keyed(recorder: &mut Recorder, command: &str, line_end: &str, prompt: &str) -> Result<(), Failure> {
     recorder.keys(format!("{command}{line_end}").as_bytes())?;
     pages(recorder, prompt)?;
+    proof(recorder)
+}
+
+/// The ten digits, typed and erased.
+fn proof(recorder: &mut Recorder) -> Result<(), Failure> {
     recorder.keys(b"0123456789\x01\x0b")?;
     recorder.until_one_of(&ALL_ERASED).map(drop)
 }
@@ -104,11 +109,12 @@ fn the_routers_line() {
         recorder.until("Password: ")?;
         recorder.keys(format!("{}\r\n", lab.enable_secret()).as_bytes())?;
         recorder.until("r1# ")?;
+        proof(&mut recorder)?;
         // A terminal of 80 by 24, for which the router pages.
         recorder.keys(&[255, 251, 31, 255, 250, 31, 0, 80, 0, 24, 255, 240])?;
         keyed(&mut recorder, "show ip route", "\r\n", "r1# ")?;
         ahead(&mut recorder, "terminal length 0", "\r\n")?;
-        ahead(&mut recorder, "show ip route", "\r\n")?;
+        ahead(&mut recorder, "show ip route 10.100.0.0/18 longer-prefixes", "\r\n")?;
         ahead(&mut recorder, "show nothing", "\r\n")?;
         Ok(recorder.finish())
     };

@@ -56,7 +56,8 @@ impl Session {
     async fn log_in(&mut self, login: &Login, deadline: Deadline) -> Result<()> {
         let (platform, password) = (login.platform.clone(), login.password.clone());
         let mut dialogue =
-            cli::Login::new(platform, &login.username, password, &login.line_end, login.console, self.now());
+            cli::Login::new(platform, &login.username, password, &login.line_end, login.console, self.now())
+                .authenticated(self.transport.is_authenticated());
         let started = Instant::now();
         loop {
             let until = match dialogue.next(self.now()).map_err(rejected)? {

@@ -173,6 +173,16 @@ async fn a_flood_that_was_given_up_ends_in_a_new_session_within_the_deadline() {
     assert_eq!(status.reconnected, 1);
 }
 
+/// What is read of a flood is counted, not timed: the paused clock does not move at all here.
+#[tokio::test(start_paused = true)]
+async fn a_flood_is_left_early() {
+    let (router, _) = connected("linux", "\n", Manner::default()).await;
+    let _ = cut(router.execute("flood"), 10).await;
+    let started = tokio::time::Instant::now();
+    assert_eq!(router.execute("say x").await.expect("on a new session"), "you said x");
+    assert_eq!((router.status().reconnected, started.elapsed() < Duration::from_secs(1)), (1, true));
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_late_answer_to_the_step_into_configuration_leaves_nobody_there() {
     let manner = Manner { slow_configure: true, ..Manner::default() };

@@ -349,3 +349,14 @@ async fn a_reset_asks_the_device_only_for_what_may_have_changed() {
     router.reset().await.expect("put back");
     assert_eq!(since(seen), ["show version", PAGING_OFF], "what is sent raw may be anything");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_login_waits_no_longer_than_it_must() {
+    // A prompt that the platform does not know has to stand for a while; then it is asked at once.
+    for (platform, limit) in [("frr", 0), ("cisco_ios", 0), ("linux", 300), ("generic", 300)] {
+        let started = tokio::time::Instant::now();
+        let (_router, _) = connected(platform, "\n", Manner::default()).await;
+        let took = started.elapsed();
+        assert!(took <= Duration::from_millis(limit + 5), "{platform}: {took:?}");
+    }
+}

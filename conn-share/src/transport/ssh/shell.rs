@@ -160,6 +160,10 @@ impl Transport for Shell {
     fn line(&self) -> Arc<dyn Line> {
         Arc::clone(self.pipe()) as Arc<dyn Line>
     }
+
+    fn is_authenticated(&self) -> bool {
+        true
+    }
 }
 
 impl Line for Pipe {

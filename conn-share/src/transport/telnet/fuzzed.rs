@@ -27,3 +27,24 @@ fn run(data: &[u8], piece: usize) -> Option<(Vec<u8>, Vec<u8>)> {
     }
     Some((shown, answers))
 }
+
+/// Takes the protocol out of what a server said, piece by piece.
+#[cfg(test)]
+pub(crate) struct Stripper(Protocol);
+
+#[cfg(test)]
+impl Default for Stripper {
+    fn default() -> Self {
+        Self(Protocol::new())
+    }
+}
+
+#[cfg(test)]
+impl Stripper {
+    /// The data in `piece`; nothing when the peer broke the protocol.
+    pub(crate) fn strip(&mut self, mut piece: Vec<u8>) -> Option<Vec<u8>> {
+        let kept = self.0.receive(&mut piece).ok()?;
+        piece.truncate(kept);
+        Some(piece)
+    }
+}
