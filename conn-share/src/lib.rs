@@ -198,8 +198,8 @@
 //!
 #![cfg_attr(
     all(feature = "sim", feature = "testbed"),
-    doc = "The [`guide`]: coming from pyATS, coming from other pools, when not to use this, what a lock does not \
-           protect, futures that are kept and not polled, writing a platform."
+    doc = "The [`guide`]: coming from pyATS, coming from other pools, reaching a device by SSH, when not to use this, what a \
+           lock does not protect, futures that are kept and not polled, writing a platform."
 )]
 #![cfg_attr(
     not(all(feature = "sim", feature = "testbed")),
