@@ -198,8 +198,8 @@
 //!
 #![cfg_attr(
     all(feature = "sim", feature = "testbed"),
-    doc = "The [`guide`]: coming from pyATS, coming from other pools, when not to use this, what a lock does not \
-           protect, futures that are kept and not polled, writing a platform."
+    doc = "The [`guide`]: coming from pyATS, coming from other pools, reaching a device by SSH, when not to use this, what a \
+           lock does not protect, futures that are kept and not polled, writing a platform."
 )]
 #![cfg_attr(
     not(all(feature = "sim", feature = "testbed")),
@@ -237,8 +237,6 @@ mod transport;
 pub use cli::{Interaction, Platform, Proof};
 #[cfg(feature = "macros")]
 pub use conn_share_macros::{Lockable, locked, pooled, unlocked};
-#[cfg(feature = "ssh")]
-pub use connection::SshConnection;
 #[cfg(feature = "telnet")]
 pub use connection::TelnetConnection;
 #[cfg(feature = "_talking")]
@@ -246,6 +244,8 @@ pub use connection::{
     BoxedSection, Connection, ConnectionClass, Credential, ExecuteOptions, OnLine, Recording, ReplayConnection, Reply,
     SessionLog, SessionOptions, SessionStatus, Target,
 };
+#[cfg(feature = "ssh")]
+pub use connection::{ExecCommand, ExecOutput, SshConnection, SshExec};
 #[cfg(feature = "_talking")]
 pub use device::{
     Classes, ConnectOptions, ConnectionManager, Device, DeviceBuilder, DevicePool, Path, Pcall, PcallFuture, Progress,

@@ -1,5 +1,7 @@
 //! What every connection to a device can do, and the ones that come with the crate.
 
+#[cfg(feature = "ssh")]
+mod exec;
 mod gate;
 mod link;
 mod log;
@@ -21,6 +23,8 @@ use async_trait::async_trait;
 
 use crate::{Error, ErrorKind, Result};
 
+#[cfg(feature = "ssh")]
+pub use exec::{ExecCommand, ExecOutput, SshExec};
 pub(crate) use gate::{Gate, LoginGate, Turn};
 pub(crate) use link::DISCONNECT_TIMEOUT;
 pub use link::SessionStatus;

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::gate::LoginGate;
+#[cfg(feature = "ssh")]
+use crate::transport::ssh::SharedTransports;
 use crate::{HostKeys, Secret, SessionLog, SshAgent};
 
 /// Who logs in.
@@ -77,6 +79,9 @@ pub struct Target {
     pub log: Option<SessionLog>,
     /// The device's gate for logging in again; see [`LoginGate`].
     pub(crate) gate: Option<LoginGate>,
+    /// SSH sessions that the clones of this target share; see [`Target::share_transport`].
+    #[cfg(feature = "ssh")]
+    pub(crate) shared: Option<SharedTransports>,
 }
 
 impl Target {
@@ -254,6 +259,36 @@ impl Target {
     #[must_use]
     pub fn legacy_algorithms(self) -> Self {
         self.argument("ssh_algorithms", "legacy")
+    }
+
+    /// Lets up to `shells` connections made from clones of this target share one SSH session, each with a shell of its own; those over the number,
+    /// and those that the server has no room for (`MaxSessions`, ten with OpenSSH), get another session. So the workers of a pool log in once
+    /// for several of them. Sessions with jump hosts are shared by all.
+    ///
+    /// Default: every connection has a session of its own. Leave it so where logins are cheap: what is shared dies together when
+    /// the peer does, and many devices take one shell a session, or give a second one no terminal. A shell that ends, or is cut, leaves the
+    /// others alone; the last one to go closes the session. Connections share only what was opened with the same address, user,
+    /// credentials and host keys. A shell whose output nobody takes holds the others up for five seconds, and is then ended with
+    /// [`ErrorKind::Overflow`](crate::ErrorKind::Overflow).
+    ///
+    /// ```
+    /// use conn_share::{AsyncPool, Connection, SshConnection, Target};
+    ///
+    /// let target = Target::new("192.0.2.1").username("admin").key("id_ed25519").share_transport(5);
+    /// let pool = AsyncPool::builder(move || {
+    ///     let target = target.clone();
+    ///     async move {
+    ///         let connection = SshConnection::new(&target)?;
+    ///         connection.connect().await?;
+    ///         Ok::<_, conn_share::Error>(connection)
+    ///     }
+    /// });
+    /// ```
+    #[cfg(feature = "ssh")]
+    #[must_use]
+    pub fn share_transport(mut self, shells: usize) -> Self {
+        self.shared = Some(SharedTransports::new(shells));
+        self
     }
 
     /// Sets the secret for `enable`.

@@ -49,6 +49,20 @@ impl Description {
         }))
     }
 
+    /// The default path if that is SSH, else the only one that is.
+    #[cfg(feature = "testbed")]
+    pub(super) fn ssh_path(&self) -> Result<(&str, &Path)> {
+        let is_ssh = |path: &Path| path.protocol == "ssh";
+        let default = self.default_via.as_ref().and_then(|via| self.paths.get_key_value(via));
+        let mut all = self.paths.iter().filter(|(_, path)| is_ssh(path));
+        let found = match default.filter(|(_, path)| is_ssh(path)) {
+            Some(found) => Some(found),
+            None => all.next().filter(|_| all.next().is_none()),
+        };
+        let (via, path) = found.ok_or_else(|| self.config("to go through it, one SSH path is needed".into()))?;
+        Ok((via, path))
+    }
+
     /// Settles every option: call, path, device, and for what none of them sets the class and its platform decide.
     pub(super) fn plan(&self, call: ConnectOptions) -> Result<Plan> {
         let (via, path) = self.path(&call)?;
@@ -65,6 +79,7 @@ impl Description {
         let name = format!("{} via {via}", self.name);
         let target = self.target(path, &options, name.clone())?;
         Ok(Plan {
+            no_jump: path.no_jump.clone(),
             alias,
             name,
             target,
@@ -97,6 +112,14 @@ impl Description {
         target.gate = Some(LoginGate::new(self.limits.clone()));
         if !path.proxy.is_empty() {
             target.arguments.insert(PROXY.into(), path.proxy.join(","));
+        }
+        target.jump = path.jump.clone().map(Box::new);
+        #[cfg(feature = "ssh")]
+        if let Some(shells) = target.arguments.get("share_transport") {
+            let shells = shells.parse().ok().filter(|shells| *shells > 0);
+            let shells =
+                shells.ok_or_else(|| self.config("argument `share_transport` must be a number of shells".into()))?;
+            target = target.share_transport(shells);
         }
         target.enable = self.enable(path)?;
         target.credential = match &options.credential {

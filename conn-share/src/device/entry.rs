@@ -22,6 +22,8 @@ pub(super) const PROXY: &str = "proxy";
 /// A call to connect, with every option settled.
 pub(super) struct Plan {
     pub(super) alias: String,
+    /// Why the hosts on the way cannot be gone through.
+    pub(super) no_jump: Option<Error>,
     /// The device and the path, for errors: `r1 via mgmt`.
     pub(super) name: String,
     pub(super) target: Target,
@@ -32,28 +34,35 @@ pub(super) struct Plan {
 
 impl Plan {
     pub(super) fn session<C: ConnectionClass>(&self) -> Result<Session<C>> {
-        if let Some(proxy) = self.target.arguments.get(PROXY)
-            && goes_straight::<C>()
-        {
-            let message =
-                format!("the path goes through {proxy:?}, which the crate's own connection classes cannot do");
-            return Err(Error::new(ErrorKind::Config, message).with_device(&self.name));
-        }
+        self.check_way::<C>().map_err(|error| error.with_device(&self.name))?;
         let connection = C::from_target(&self.target).map_err(|error| error.with_device(&self.name))?;
         let timeout = self.options.connect_timeout.unwrap_or(CONNECT_TIMEOUT);
         Ok(Session::new(connection, self.name.clone(), timeout, self.limits.clone()))
     }
-}
 
-/// Whether `C` is one of the crate's own, which know no proxies: to connect past one that is asked for would be wrong.
-fn goes_straight<C: 'static>() -> bool {
-    let own = [
-        #[cfg(feature = "ssh")]
-        TypeId::of::<crate::SshConnection>(),
+    /// To connect past a host that is to be gone through would be wrong. Other people's classes know what they do.
+    fn check_way<C: 'static>(&self) -> Result<()> {
+        let proxy = self.target.arguments.get(PROXY);
+        let refuse = |what: String| Err(Error::new(ErrorKind::Config, what));
         #[cfg(feature = "telnet")]
-        TypeId::of::<crate::TelnetConnection>(),
-    ];
-    own.contains(&TypeId::of::<C>())
+        if TypeId::of::<C>() == TypeId::of::<crate::TelnetConnection>()
+            && let Some(through) = proxy.cloned().or_else(|| self.target.jump.as_ref().map(|jump| jump.name.clone()))
+        {
+            return refuse(format!("the path goes through {through:?}, which Telnet cannot do"));
+        }
+        #[cfg(feature = "ssh")]
+        if TypeId::of::<C>() == TypeId::of::<crate::SshConnection>()
+            && let (Some(proxy), None) = (proxy, &self.target.jump)
+        {
+            return match &self.no_jump {
+                Some(error) => Err(error.clone()),
+                None => refuse(format!(
+                    "the path goes through {proxy:?}, and nothing says how to log in there (`Path::jump`)"
+                )),
+            };
+        }
+        Ok(())
+    }
 }
 
 /// A plan and the class to make: whatever is needed to open it, once or again.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{Credential, Error, Result};
+use crate::{Credential, Error, Result, Target};
 
 use super::ConnectOptions;
 
@@ -21,6 +21,10 @@ pub struct Path {
     pub(super) port: Option<u16>,
     pub(super) class: Option<String>,
     pub(super) proxy: Vec<String>,
+    /// The way through the proxies, for SSH.
+    pub(super) jump: Option<Target>,
+    /// Why there is no such way.
+    pub(super) no_jump: Option<Error>,
     pub(super) credentials: BTreeMap<String, Result<Credential>>,
     pub(super) options: ConnectOptions,
     /// Why it cannot be taken, where that is known already.
@@ -36,6 +40,8 @@ impl Path {
             port: None,
             class: None,
             proxy: Vec::new(),
+            jump: None,
+            no_jump: None,
             credentials: BTreeMap::new(),
             options: ConnectOptions::default(),
             problem: None,
@@ -67,11 +73,18 @@ impl Path {
         self
     }
 
-    /// Goes through another host; several are passed in the order given. The class gets them as its argument `proxy`,
-    /// separated by commas; the crate's own classes cannot do it, and refuse.
+    /// Goes through another host, by its name alone; several are passed in the order given. The class gets them as its argument `proxy`,
+    /// separated by commas. The crate's own classes need to know how to log in there, and refuse: see [`Path::jump`].
     #[must_use]
     pub fn proxy(mut self, host: impl Into<String>) -> Self {
         self.proxy.push(host.into());
+        self
+    }
+
+    /// Goes through an SSH server, with credentials and host keys of its own; see [`Target::jump`]. For SSH alone.
+    #[must_use]
+    pub fn jump(mut self, host: Target) -> Self {
+        self.jump = Some(host);
         self
     }
 

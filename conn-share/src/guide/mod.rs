@@ -2,6 +2,7 @@
 //!
 //! - [`from_pyats`]: each call of pyATS beside the one here
 //! - [`from_pools`]: what is different for those who know deadpool or bb8
+//! - [`reaching`]: logins, keys, agents, jump hosts, `ssh_config`, old devices
 //! - [`when_not`]: when something simpler does
 //! - [`outside_the_lock`]: what a lock does not protect
 //! - [`futurelock`]: futures that are kept and not polled, and the way out
@@ -13,6 +14,9 @@ pub mod from_pyats {}
 
 #[doc = include_str!("from_pools.md")]
 pub mod from_pools {}
+
+#[doc = include_str!("reaching.md")]
+pub mod reaching {}
 
 #[doc = include_str!("when_not.md")]
 pub mod when_not {}

@@ -147,3 +147,57 @@ async fn a_jump_host_that_dies_takes_the_session_along_and_a_new_one_is_opened()
     assert_eq!(host.status().reconnected, 1);
     host.disconnect().await.expect("disconnecting");
 }
+
+#[tokio::test]
+async fn a_testbed_names_the_hosts_on_the_way() {
+    let way = Way::new("");
+    let [outer, inner, host] = way.servers.map(|server| server.port());
+    let known = |place: usize| way.yard.dir().join(format!("known_{place}")).display().to_string();
+    let key = way.yard.dir().join("user").display().to_string();
+    let text = format!(
+        "
+testbed:
+  credentials:
+    default: {{username: {user}, password: {password}}}
+devices:
+  outer:
+    connections:
+      cli: {{protocol: ssh, ip: 127.0.0.1, port: {outer}, arguments: {{known_hosts: {}, identity_file: {key}}}}}
+  inner:
+    connections:
+      cli: {{protocol: ssh, ip: 127.0.0.1, port: {inner}, arguments: {{known_hosts: {}}}}}
+  host:
+    os: linux
+    connections:
+      cli:
+        protocol: ssh
+        ip: 127.0.0.1
+        port: {host}
+        proxy: [outer, inner]
+        arguments: {{known_hosts: {}, identity_file: {key}, share_transport: 3, pool_size: 3}}
+",
+        known(0),
+        known(1),
+        known(2),
+        user = way.yard.user(),
+        password = way.yard.password(),
+    );
+    let testbed = conn_share::Testbed::parse("lab.yaml", &text, conn_share::Classes::new()).expect("a testbed");
+    let device = testbed.device("host").expect("the host");
+    device.connect::<SshConnection>(conn_share::ConnectOptions::new()).await.expect("connecting");
+    let asked = [1, 2, 3].map(|number| {
+        let device = &device;
+        async move { device.execute(&format!("sleep 0.2; echo {number}")).await.expect("an answer") }
+    });
+    let [one, two, three] = asked;
+    let (one, two, three) = tokio::join!(one, two, three);
+    assert_eq!([one.to_string(), two.to_string(), three.to_string()], ["1", "2", "3"]);
+    // Three workers in one session each.
+    for server in way.servers {
+        assert_eq!(way.yard.connections(server).expect("ss"), 1, "{server}");
+    }
+    device.disconnect_all().await.expect("disconnecting");
+    for server in way.servers {
+        assert!(closed(&way.yard, server).await, "{server} is still open");
+    }
+}

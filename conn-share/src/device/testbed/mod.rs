@@ -6,6 +6,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 mod tree;
+mod ways;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -29,6 +30,12 @@ use place::{Place, Reading};
 ///
 /// Values may contain `%ENV{NAME}`. `%ASK{}`, `%ENC{}` and variables that are not set are errors for those who need the
 /// value: the file loads, and so do devices that do without.
+///
+/// A `proxy` names devices of the same file; [`SshConnection`](crate::SshConnection) goes through them by SSH, in the order given, each with its own
+/// credentials and host keys. For SSH, the arguments `identity_file`, `certificate_file`, `identity_agent` (a socket, or `SSH_AUTH_SOCK`),
+/// `identities_only`, `ssh_config`, `proxy_jump`, `host_key_alias`, `ssh_algorithms` (`legacy`), `kex_algorithms`, `ciphers`, `macs`, `host_key_algorithms`,
+/// `pubkey_accepted_algorithms` and `share_transport` (a number of shells) mean what OpenSSH's keywords and [`Target`](crate::Target)'s methods of these names do; a
+/// `passphrase` beside a password is for the key file.
 ///
 /// SSH host keys are checked whatever `ssh_options` say: the argument `known_hosts` names a further file of known keys.
 ///

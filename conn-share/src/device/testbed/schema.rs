@@ -7,6 +7,7 @@ use crate::{Classes, ConnectOptions, Credential, Device, DeviceBuilder, HostKeys
 
 use super::Testbed;
 use super::place::Place;
+use super::ways;
 
 /// What pyATS keeps at the top of a file; of interest here are the first two.
 const TOP: &[&str] = &["devices", "testbed", "topology", "extends", "parameters", "version", "custom"];
@@ -97,6 +98,7 @@ pub(super) fn testbed(root: &Place<'_>, classes: &Classes) -> Result<Testbed> {
         }
         read.devices.insert(name.to_owned(), device);
     }
+    ways::find(&mut read);
     Ok(read)
 }
 
@@ -296,7 +298,18 @@ fn credentials(place: &Place<'_>) -> Result<Credentials> {
 fn named_credentials(block: &Place<'_>) -> Result<Credentials> {
     let mut logins = Credentials::new();
     for (name, place) in block.entries()? {
-        if let Some(login) = credential(place.get("username")?, place.get("password")?)? {
+        let login = credential(place.get("username")?, place.get("password")?)?;
+        let passphrase = place.get("passphrase")?.map(|place| place.text()).transpose()?;
+        let login = match (login, passphrase) {
+            (login, None) => login,
+            (login, Some(passphrase)) => {
+                Some(login.unwrap_or_else(|| Ok(Credential::default())).and_then(|mut login| {
+                    login.passphrase = Some(Secret::new(passphrase?));
+                    Ok(login)
+                }))
+            }
+        };
+        if let Some(login) = login {
             logins.insert(name.to_owned(), login);
         }
     }

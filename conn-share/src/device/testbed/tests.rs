@@ -304,3 +304,69 @@ fn nothing_printed_has_a_secret_in_it() {
         assert!(!format!("{testbed:?} {device:?}").contains(secret));
     }
 }
+
+#[test]
+fn proxies_are_devices_of_the_file_and_ways_for_ssh() {
+    let text = "
+testbed:
+  credentials:
+    default: {username: me, password: common}
+devices:
+  outer:
+    connections:
+      mgmt: {protocol: ssh, ip: 192.0.2.1, port: 2201, arguments: {known_hosts: /known/outer}}
+      console: {protocol: telnet, ip: 192.0.2.9}
+  inner:
+    alias: bastion
+    credentials:
+      default: {username: ops, password: own, passphrase: open sesame}
+    connections:
+      cli: {protocol: ssh, ip: 192.0.2.2, proxy: outer, arguments: {identity_file: /keys/inner}}
+  lost:
+    connections:
+      cli: {protocol: ssh, ip: 192.0.2.4, proxy: nobody}
+  ring:
+    connections:
+      cli: {protocol: ssh, ip: 192.0.2.5, proxy: ring}
+  R1:
+    connections:
+      defaults: {via: cli}
+      cli: {protocol: ssh, ip: 192.0.2.3, proxy: [outer, inner]}
+      short: {protocol: ssh, ip: 192.0.2.3, proxy: bastion, arguments: {share_transport: 3}}
+      console: {protocol: telnet, ip: 192.0.2.3, proxy: outer}
+";
+    let testbed = Testbed::parse("lab.yaml", text, Classes::new()).expect("valid");
+    for via in ["cli", "short"] {
+        let r1 = target(&testbed, "R1", via).expect("complete");
+        let inner = r1.jump.expect("a jump host");
+        assert_eq!((inner.host.as_str(), inner.credential.username.as_str()), ("192.0.2.2", "ops"));
+        assert_eq!(inner.credential.passphrase.as_ref().map(crate::Secret::expose), Some("open sesame"));
+        assert_eq!(inner.arguments.get("identity_file").map(String::as_str), Some("/keys/inner"));
+        let outer = inner.jump.expect("another");
+        assert_eq!(
+            (outer.host.as_str(), outer.port, outer.credential.username.as_str()),
+            ("192.0.2.1", Some(2201), "me")
+        );
+        assert_eq!(outer.host_keys, crate::HostKeys::known().file("/known/outer"));
+        assert!(outer.jump.is_none());
+    }
+    let plan = |device: &str, via: &str| {
+        let device = testbed.device(device).expect("known");
+        device.described.description.plan(crate::ConnectOptions::via(via)).expect("a plan")
+    };
+    #[cfg(feature = "ssh")]
+    for (device, why) in [("lost", "nobody"), ("ring", "ring")] {
+        let error = plan(device, "cli").session::<crate::SshConnection>().err().expect("no way");
+        assert_eq!(error.kind(), crate::ErrorKind::Config);
+        assert!(error.to_string().contains(why), "{error}");
+    }
+    #[cfg(feature = "telnet")]
+    assert!(plan("R1", "console").session::<crate::TelnetConnection>().is_err());
+    #[cfg(feature = "ssh")]
+    assert!(plan("R1", "short").session::<crate::SshConnection>().is_ok());
+    let wrong = text.replace("share_transport: 3", "share_transport: many");
+    let testbed = Testbed::parse("lab.yaml", &wrong, Classes::new()).expect("valid");
+    #[cfg(feature = "ssh")]
+    assert!(target(&testbed, "R1", "short").is_err());
+    let _ = testbed;
+}

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use russh::client::{ChannelOpenHandle, DisconnectReason, Handler, Msg, Session};
 use russh::keys::{PublicKey, PublicKeyOrCertificate};
-use russh::{Channel, ChannelId, ChannelOpenFailure, Disconnect};
+use russh::{Channel, ChannelId, ChannelOpenFailure, Disconnect, Sig};
 
 use super::algorithms;
+use super::exec::Run;
 use super::known_hosts::HostRecord;
+use super::members::{Member, Members};
 use super::pipe::{End, Pipe, UNREAD_LIMIT};
 use crate::transport::printable;
 use crate::{Error, ErrorKind};
@@ -17,23 +19,69 @@ use crate::{Error, ErrorKind};
 pub(super) struct Events {
     pipe: Arc<Pipe>,
     host: Arc<HostRecord>,
-    shell: Option<ChannelId>,
+    channels: Channels,
+}
+
+/// Whose bytes are whose.
+enum Channels {
+    /// One channel, whose end is the session's; `None` until it is open.
+    One(Option<ChannelId>),
+    Many(Arc<Members>),
 }
 
 impl Events {
-    pub(super) fn new(pipe: Arc<Pipe>, host: Arc<HostRecord>) -> Self {
-        Self { pipe, host, shell: None }
+    /// For a session with one channel, or with those of `members`.
+    pub(super) fn new(pipe: Arc<Pipe>, host: Arc<HostRecord>, members: Option<Arc<Members>>) -> Self {
+        let channels = members.map_or(Channels::One(None), Channels::Many);
+        Self { pipe, host, channels }
     }
 
-    fn push(&self, channel: ChannelId, data: &[u8]) {
-        if self.shell == Some(channel) {
-            self.pipe.push(data);
+    fn push(&self, channel: ChannelId, data: &[u8], is_error: bool, session: &mut Session) -> Result<(), Fault> {
+        match &self.channels {
+            Channels::One(Some(one)) if *one == channel => self.pipe.push(data),
+            Channels::One(_) => {}
+            Channels::Many(members) => match members.get(channel) {
+                Some(Member::Stream(pipe)) => pipe.push(data),
+                Some(Member::Run(run)) if !run.push(data, is_error) => {
+                    members.forget(channel);
+                    session.close(channel)?;
+                }
+                Some(Member::Run(_)) => {}
+                None => {}
+            },
+        }
+        Ok(())
+    }
+
+    /// The peer has no more to say, or has closed the channel altogether.
+    fn closed(&self, channel: ChannelId, altogether: bool) {
+        match &self.channels {
+            Channels::One(Some(one)) if *one == channel => self.pipe.end(End::Closed),
+            Channels::One(_) => {}
+            Channels::Many(members) => {
+                let member = if altogether { members.forget(channel) } else { members.get(channel) };
+                match member {
+                    Some(Member::Stream(pipe)) => {
+                        pipe.end(End::Closed);
+                        if altogether {
+                            pipe.finish();
+                        }
+                    }
+                    // After its output comes how it ended.
+                    Some(Member::Run(run)) if altogether => run.end(End::Closed),
+                    Some(Member::Run(_)) | None => {}
+                }
+            }
         }
     }
 
-    fn closed(&self, channel: ChannelId) {
-        if self.shell == Some(channel) {
-            self.pipe.end(End::Closed);
+    fn run(&self, channel: ChannelId) -> Option<Arc<Run>> {
+        match &self.channels {
+            Channels::Many(members) => match members.get(channel) {
+                Some(Member::Run(run)) => Some(run),
+                _ => None,
+            },
+            Channels::One(_) => None,
         }
     }
 }
@@ -42,6 +90,9 @@ impl Events {
 impl Drop for Events {
     fn drop(&mut self) {
         self.pipe.finish();
+        if let Channels::Many(members) = &self.channels {
+            members.end_all();
+        }
     }
 }
 
@@ -113,6 +164,14 @@ fn farewell(code: Disconnect, message: &str) -> End {
     End::Lost { kind, text: format!("the device disconnected: {}", printable(message)), farewell: true }
 }
 
+/// As a shell calls it.
+fn name_of(signal: &Sig) -> String {
+    match signal {
+        Sig::Custom(name) => printable(name),
+        known => format!("{known:?}"),
+    }
+}
+
 impl Handler for Events {
     type Error = Fault;
 
@@ -129,13 +188,16 @@ impl Handler for Events {
         _window_size: u32,
         _session: &mut Session,
     ) -> Result<(), Fault> {
-        self.shell.get_or_insert(id);
+        match &mut self.channels {
+            Channels::One(one) => *one = one.or(Some(id)),
+            // From here on bytes may come, whether the one who asked for the channel has taken note or not.
+            Channels::Many(members) => drop(members.stream(id)),
+        }
         Ok(())
     }
 
-    async fn data(&mut self, channel: ChannelId, data: &[u8], _session: &mut Session) -> Result<(), Fault> {
-        self.push(channel, data);
-        Ok(())
+    async fn data(&mut self, channel: ChannelId, data: &[u8], session: &mut Session) -> Result<(), Fault> {
+        self.push(channel, data, false, session)
     }
 
     // With a terminal there is one stream; a server that sends errors apart means them for the same eyes.
@@ -144,19 +206,40 @@ impl Handler for Events {
         channel: ChannelId,
         _ext: u32,
         data: &[u8],
-        _session: &mut Session,
+        session: &mut Session,
     ) -> Result<(), Fault> {
-        self.push(channel, data);
-        Ok(())
+        self.push(channel, data, true, session)
     }
 
     async fn channel_eof(&mut self, channel: ChannelId, _session: &mut Session) -> Result<(), Fault> {
-        self.closed(channel);
+        self.closed(channel, false);
         Ok(())
     }
 
     async fn channel_close(&mut self, channel: ChannelId, _session: &mut Session) -> Result<(), Fault> {
-        self.closed(channel);
+        self.closed(channel, true);
+        Ok(())
+    }
+
+    async fn exit_status(&mut self, channel: ChannelId, status: u32, _session: &mut Session) -> Result<(), Fault> {
+        if let Some(run) = self.run(channel) {
+            run.exited(status);
+        }
+        Ok(())
+    }
+
+    async fn exit_signal(
+        &mut self,
+        channel: ChannelId,
+        signal: Sig,
+        _core_dumped: bool,
+        _error_message: &str,
+        _lang_tag: &str,
+        _session: &mut Session,
+    ) -> Result<(), Fault> {
+        if let Some(run) = self.run(channel) {
+            run.killed(name_of(&signal));
+        }
         Ok(())
     }
 

@@ -2,12 +2,16 @@
 
 mod agent;
 mod algorithms;
+mod carrier;
 mod events;
+pub(crate) mod exec;
 mod identity;
 mod known_hosts;
 mod login;
+mod members;
 mod pipe;
 mod settings;
+mod shared;
 mod shell;
 mod ssh_config;
 mod wire;
@@ -15,15 +19,19 @@ mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use russh::client::{self, Config, Handle, Msg};
-use russh::{Channel, ChannelMsg, ChannelOpenFailure, Preferred};
+use russh::{ChannelId, ChannelMsg, ChannelOpenFailure, ChannelReadHalf, ChannelWriteHalf, Preferred};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use self::carrier::{Carrier, Seat};
 use self::events::{Events, Fault};
 use self::identity::KeyRing;
 use self::known_hosts::HostRecord;
+use self::members::Members;
 use self::pipe::{End, Pipe};
 use self::settings::Settings;
+pub(crate) use self::shared::SharedTransports;
 use self::shell::{Lifeline, Shell};
 use self::wire::Wire;
 use crate::deadline::Deadline;
@@ -60,11 +68,19 @@ const TERMINAL: &str = "vt100";
 ///
 /// The attempt is given up: the socket is closed and no task stays behind.
 pub(crate) async fn open(target: &Target, deadline: Deadline) -> Result<Box<dyn Transport>> {
-    let attempt = Attempt::new(deadline);
+    let attempt = Attempt::new(target, deadline);
     attempt.run(target).await.map_err(|error| error.with_device(&target.name))
 }
 
+const READING_CONFIGURATION: &str = "reading the SSH configuration";
+const OPENING_SHELL: &str = "opening the shell";
+const TUNNELLING: &str = "connecting through a jump host";
+
 struct Attempt {
+    /// What people call the target.
+    name: String,
+    /// The sessions that others have open, where they may be used.
+    shared: Option<SharedTransports>,
     deadline: Deadline,
     /// What was left of the deadline at the start, for the message.
     limit: Duration,
@@ -81,40 +97,71 @@ struct Prepared<'a> {
 struct Session {
     life: Lifeline,
     handle: Handle<Events>,
+    /// Its channels, when it is to have several.
+    members: Option<Arc<Members>>,
+}
+
+/// How many channels a session is to have.
+#[derive(Clone, Copy)]
+enum Channels {
+    /// One, and the two end together.
+    One,
+    Many,
 }
 
 impl Attempt {
-    fn new(deadline: Deadline) -> Self {
-        Self { deadline, limit: deadline.remaining().unwrap_or_default() }
+    fn new(target: &Target, deadline: Deadline) -> Self {
+        let limit = deadline.remaining().unwrap_or_default();
+        Self { name: target.name.clone(), shared: target.shared.clone(), deadline, limit }
     }
 
     async fn run(&self, target: &Target) -> Result<Box<dyn Transport>> {
-        let settings = self.phase("reading the SSH configuration", Settings::of(target)).await?;
-        let session = self.session(&settings).await?;
-        Ok(Box::new(self.phase("opening the shell", session.shell()).await?))
+        let settings = self.phase(READING_CONFIGURATION, Settings::of(target)).await?;
+        if let Some(shared) = &self.shared {
+            return Ok(Box::new(shared.shell(self, &settings).await?));
+        }
+        let session = self.session(&settings, &settings.jumps, Channels::One).await?;
+        Ok(Box::new(self.phase(OPENING_SHELL, session.shell()).await?))
     }
 
-    /// Logs in to the last host, through those on the way.
-    async fn session(&self, settings: &Settings) -> Result<Session> {
-        let named = |hop: &Settings| format!("{}, at its jump host {}", settings.name, hop.name);
+    /// Logs in through the hosts on the way, the nearest first.
+    async fn session(&self, to: &Settings, way: &[Settings], channels: Channels) -> Result<Session> {
         // What is wrong with our own files is said before anybody is bothered.
-        let mut way = Vec::new();
-        for hop in &settings.jumps {
-            way.push(self.prepare(hop).await.map_err(|error| error.with_device(named(hop)))?);
+        let prepared = self.prepare(to).await?;
+        match way.split_last() {
+            Some((hop, before)) => {
+                let tunnel = self.tunnel(hop, before, (&to.host, to.port)).await;
+                let at_hop = || format!("{}, at its jump host {}", self.name, hop.name);
+                self.over(tunnel.map_err(|error| error.with_device(at_hop()))?, prepared, channels).await
+            }
+            None => {
+                let dialled = tcp::dial(&to.host, to.port, self.deadline);
+                let stream = self.phase("connecting", dialled).await?;
+                self.over(tcp::QuickStart::new(stream), prepared, channels).await
+            }
         }
-        let last = self.prepare(settings).await?;
-        let mut tunnel = None;
-        let mut way = way.into_iter().peekable();
-        while let Some(hop) = way.next() {
-            let next = way.peek().map_or(settings, |next| next.settings);
-            let device = named(hop.settings);
-            let through = async {
-                let session = self.log_in(tunnel, hop).await?;
-                self.phase("connecting through a jump host", session.tunnel(&next.host, next.port)).await
-            };
-            tunnel = Some(through.await.map_err(|error| error.with_device(device))?);
-        }
-        self.log_in(tunnel, last).await
+    }
+
+    /// A connection through a jump host, which itself is reached through those before it.
+    fn tunnel<'a>(
+        &'a self,
+        hop: &'a Settings,
+        before: &'a [Settings],
+        to: (&'a str, u16),
+    ) -> BoxFuture<'a, Result<Shell>> {
+        Box::pin(async move {
+            if let Some(shared) = &self.shared {
+                return shared.tunnel(self, hop, before, to).await;
+            }
+            let session = self.session(hop, before, Channels::One).await?;
+            self.phase(TUNNELLING, session.tunnel(to.0, to.1)).await
+        })
+    }
+
+    /// A session for several channels.
+    async fn carrier(&self, to: &Settings, way: &[Settings]) -> Result<Arc<Carrier>> {
+        let session = self.session(to, way, Channels::Many).await?;
+        Carrier::new(session).ok_or_else(|| Error::new(ErrorKind::Disconnected, "the session is gone"))
     }
 
     async fn prepare<'a>(&self, settings: &'a Settings) -> Result<Prepared<'a>> {
@@ -123,19 +170,8 @@ impl Attempt {
         Ok(Prepared { settings, keys, host })
     }
 
-    async fn log_in(&self, tunnel: Option<Shell>, to: Prepared<'_>) -> Result<Session> {
-        match tunnel {
-            Some(tunnel) => self.over(tunnel, to).await,
-            None => {
-                let dialled = tcp::dial(&to.settings.host, to.settings.port, self.deadline);
-                let stream = self.phase("connecting", dialled).await?;
-                self.over(stream, to).await
-            }
-        }
-    }
-
     /// The session over an open byte stream.
-    async fn over<S>(&self, stream: S, to: Prepared<'_>) -> Result<Session>
+    async fn over<S>(&self, stream: S, to: Prepared<'_>, channels: Channels) -> Result<Session>
     where
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
@@ -143,14 +179,19 @@ impl Attempt {
         let pipe = Arc::new(Pipe::new());
         // From here on a task of russh's owns the stream; dropping this ends it.
         let life = Lifeline::new(Arc::clone(&pipe));
+        let members = match channels {
+            Channels::One => None,
+            Channels::Many => Some(Members::of(&pipe)),
+        };
         let offered = algorithms::offered(&settings.algorithms, &host)?;
-        let mut handle = self.phase("exchanging keys", handshake(stream, &pipe, &host, offered)).await?;
+        let events = Events::new(Arc::clone(&pipe), Arc::clone(&host), members.clone());
+        let mut handle = self.phase("exchanging keys", handshake(stream, &pipe, events, offered)).await?;
         if host.has_news() {
             self.phase("writing down the host key", write_down(host)).await?;
         }
         self.phase("logging in", login::log_in(&mut handle, &pipe, settings, keys)).await?;
         pipe.logged_in();
-        Ok(Session { life, handle })
+        Ok(Session { life, handle, members })
     }
 
     async fn phase<T>(&self, name: &'static str, work: impl Future<Output = Result<T>>) -> Result<T> {
@@ -168,12 +209,11 @@ async fn host_record(settings: &Settings) -> Result<Arc<HostRecord>> {
     record.map_err(|_| interrupted())?.map(Arc::new)
 }
 
-async fn handshake<S>(stream: S, pipe: &Arc<Pipe>, host: &Arc<HostRecord>, offered: Preferred) -> Result<Handle<Events>>
+async fn handshake<S>(stream: S, pipe: &Arc<Pipe>, events: Events, offered: Preferred) -> Result<Handle<Events>>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
     let wire = Wire::new(stream, Arc::clone(pipe));
-    let events = Events::new(Arc::clone(pipe), Arc::clone(host));
     let connected = client::connect_stream(Arc::new(config(offered)), wire, events).await;
     connected.map_err(|fault| match (fault, pipe.ended()) {
         (Fault::Protocol(_), Some(end @ End::Lost { farewell: true, .. })) => end.into(),
@@ -203,7 +243,7 @@ impl Session {
     /// Its one channel as a shell.
     async fn shell(self) -> Result<Shell> {
         let channel = open_shell(&self.handle, self.life.pipe()).await?;
-        Ok(Shell::new(self.life, self.handle, channel.id()))
+        Ok(Shell::new(self.life, self.handle, channel))
     }
 
     /// Its one channel as a connection to somebody whom that host can reach.
@@ -235,15 +275,32 @@ fn lost(error: russh::Error, pipe: &Pipe) -> Error {
     }
 }
 
+/// Opens the session's one channel, with a shell.
+async fn open_shell(handle: &Handle<Events>, pipe: &Pipe) -> Result<ChannelId> {
+    let channel = handle.channel_open_session().await.map_err(|error| lost(error, pipe))?;
+    let id = channel.id();
+    let (mut answers, requests) = channel.split();
+    request_shell(&requests, &mut answers, pipe).await?;
+    Ok(id)
+}
+
+/// Has a channel among others run a shell.
+async fn start_shell(mut seat: Seat) -> Result<Shell> {
+    let carrier = Arc::clone(seat.carrier());
+    let gone = || lost(russh::Error::Disconnect, carrier.pipe());
+    let mut answers = seat.answers().ok_or_else(gone)?;
+    request_shell(seat.requests().ok_or_else(gone)?, &mut answers, carrier.pipe()).await?;
+    Ok(Shell::seated(seat))
+}
+
 /// Asks for a terminal and a shell in one go and waits for both answers.
-async fn open_shell(handle: &Handle<Events>, pipe: &Pipe) -> Result<Channel<Msg>> {
+async fn request_shell(requests: &ChannelWriteHalf<Msg>, answers: &mut ChannelReadHalf, pipe: &Pipe) -> Result<()> {
     let lost = |error: russh::Error| lost(error, pipe);
-    let mut channel = handle.channel_open_session().await.map_err(lost)?;
-    channel.request_pty(true, TERMINAL, COLUMNS.into(), ROWS.into(), 0, 0, &[]).await.map_err(lost)?;
-    channel.request_shell(true).await.map_err(lost)?;
+    requests.request_pty(true, TERMINAL, COLUMNS.into(), ROWS.into(), 0, 0, &[]).await.map_err(lost)?;
+    requests.request_shell(true).await.map_err(lost)?;
     for what in ["a terminal", "a shell"] {
         loop {
-            match channel.wait().await {
+            match answers.wait().await {
                 Some(ChannelMsg::Success) => break,
                 Some(ChannelMsg::Failure) => {
                     return Err(Error::new(ErrorKind::Refused, format!("the device refused {what}")));
@@ -254,7 +311,7 @@ async fn open_shell(handle: &Handle<Events>, pipe: &Pipe) -> Result<Channel<Msg>
             }
         }
     }
-    Ok(channel)
+    Ok(())
 }
 
 #[cfg(test)]

@@ -9,9 +9,11 @@
 //! somebody on another thread costs more than they do.
 
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
+use super::members::Members;
 use crate::{Error, ErrorKind};
 
 /// Unread bytes beyond which nothing more is taken from the socket.
@@ -27,7 +29,15 @@ const PROMPTLY: usize = 32 * 1024;
 /// Buffers larger than this are given back once they are empty, so that an idle session costs little.
 const KEPT_CAPACITY: usize = 32 * 1024;
 
-pub(super) struct Pipe(Mutex<State>);
+pub(super) struct Pipe {
+    state: Mutex<State>,
+    /// That of the session, when this is one of several channels.
+    session: Option<Arc<Pipe>>,
+    /// How many of a session's channels have too much unread.
+    full: AtomicUsize,
+    /// Whose session this is, when it has several channels.
+    members: OnceLock<Weak<Members>>,
+}
 
 #[derive(Default)]
 struct State {
@@ -35,6 +45,8 @@ struct State {
     end: Option<End>,
     /// The socket was held back since `unread` was full.
     held_back: bool,
+    /// It is one of those channels of its session that have too much unread.
+    counted: bool,
     /// The server took our login.
     logged_in: bool,
     /// The session's task is gone.
@@ -66,18 +78,50 @@ pub(super) enum Leave {
 
 impl Pipe {
     pub(super) fn new() -> Self {
-        Self(Mutex::new(State::default()))
+        Self::of(None)
+    }
+
+    /// One of several channels of `session`.
+    pub(super) fn beside(session: &Arc<Pipe>) -> Self {
+        Self::of(Some(Arc::clone(session)))
+    }
+
+    fn of(session: Option<Arc<Pipe>>) -> Self {
+        Self { state: Mutex::default(), session, full: AtomicUsize::new(0), members: OnceLock::new() }
+    }
+
+    /// Says whose session this is.
+    pub(super) fn shared_by(&self, members: &Arc<Members>) {
+        let _ = self.members.set(Arc::downgrade(members));
+    }
+
+    /// Whose session this is, when it has several channels.
+    pub(super) fn members(&self) -> Option<Arc<Members>> {
+        self.members.get()?.upgrade()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Appends what arrived. Never waits; the reader hears of it from [`Pipe::announce`], before the task next waits.
     pub(super) fn push(&self, bytes: &[u8]) {
         let mut state = self.state();
+        if self.session.is_some() && matches!(state.end, Some(End::Cut | End::Lost { .. })) {
+            // Nobody reads it, and the others go on.
+            return;
+        }
         state.unread.extend_from_slice(bytes);
-        let reader = if state.unread.len() >= PROMPTLY { state.reader.take() } else { None };
+        if let Some(session) = &self.session
+            && !state.counted
+            && state.unread.len() >= UNREAD_LIMIT
+        {
+            state.counted = true;
+            session.full.fetch_add(1, Ordering::Relaxed);
+        }
+        // Of several channels nobody announces the news later.
+        let now = self.session.is_some() || state.unread.len() >= PROMPTLY;
+        let reader = if now { state.reader.take() } else { None };
         drop(state);
         wake(reader);
     }
@@ -103,8 +147,10 @@ impl Pipe {
         if !state.unread.is_empty() {
             std::mem::swap(&mut state.unread, into);
             let session = if std::mem::take(&mut state.held_back) { state.session.take() } else { None };
+            let counted = std::mem::take(&mut state.counted);
             drop(state);
             wake(session);
+            self.no_longer_full(counted);
             return Poll::Ready(Ok(true));
         }
         match &state.end {
@@ -125,7 +171,8 @@ impl Pipe {
         if matches!(state.end, Some(End::Cut)) {
             return Leave::Cut;
         }
-        state.held_back = state.unread.len() >= UNREAD_LIMIT;
+        // After the waker is in its place: whoever counts down from here on wakes it.
+        state.held_back = state.unread.len() >= UNREAD_LIMIT || self.full.load(Ordering::Acquire) > 0;
         if state.held_back { Leave::Hold } else { Leave::Go }
     }
 
@@ -154,9 +201,11 @@ impl Pipe {
     /// Notes how the session ended, unless that is known already. A cut always counts.
     pub(super) fn end(&self, end: End) {
         let mut state = self.state();
+        let mut counted = false;
         if matches!(end, End::Cut) {
             // Nobody will read it, and a line that is kept somewhere need not keep it.
             state.unread = Vec::new();
+            counted = std::mem::take(&mut state.counted);
             state.end = Some(end);
         } else {
             state.end.get_or_insert(end);
@@ -164,6 +213,29 @@ impl Pipe {
         let wakers = [state.reader.take(), state.session.take()];
         drop(state);
         wakers.into_iter().for_each(wake);
+        self.no_longer_full(counted);
+    }
+
+    /// Ends a channel that has too much unread, so that the others of its session go on. What is unread can still be read.
+    pub(super) fn evict(&self) {
+        let counted = std::mem::take(&mut self.state().counted);
+        if counted {
+            let text = format!(
+                "the device sent more than {} KiB that nobody read, and others wait behind it",
+                UNREAD_LIMIT / 1024
+            );
+            self.end(End::Lost { kind: ErrorKind::Overflow, text, farewell: false });
+            self.no_longer_full(true);
+        }
+    }
+
+    /// Lets the session's task read on, when this channel was what held it back.
+    fn no_longer_full(&self, counted: bool) {
+        if let (true, Some(session)) = (counted, &self.session) {
+            session.full.fetch_sub(1, Ordering::Release);
+            let waker = session.state().session.take();
+            wake(waker);
+        }
     }
 
     /// How it ended, when it did.
@@ -203,6 +275,13 @@ impl Pipe {
     #[cfg(test)]
     pub(super) fn unread(&self) -> usize {
         self.state().unread.len()
+    }
+}
+
+impl Drop for Pipe {
+    fn drop(&mut self) {
+        let counted = std::mem::take(&mut self.state().counted);
+        self.no_longer_full(counted);
     }
 }
 

@@ -95,6 +95,20 @@ impl Settings {
         Ok(settings)
     }
 
+    /// Whether both log in to the same host as the same user with the same proofs, and trust it for the same reasons.
+    pub(super) fn is_same_login(&self, other: &Self) -> bool {
+        let same = |one: &Option<Secret>, two: &Option<Secret>| {
+            one.as_ref().map(Secret::expose) == two.as_ref().map(Secret::expose)
+        };
+        (&self.host, self.port, &self.user) == (&other.host, other.port, &other.user)
+            && same(&self.password, &other.password)
+            && same(&self.passphrase, &other.passphrase)
+            && (&self.keys, &self.certificates, &self.agent) == (&other.keys, &other.certificates, &other.agent)
+            && self.identities_only == other.identities_only
+            && (&self.host_keys, &self.host_key_alias) == (&other.host_keys, &other.host_key_alias)
+            && self.algorithms == other.algorithms
+    }
+
     /// The name and the port under which the host's key is known.
     pub(super) fn key_name(&self) -> (&str, u16) {
         match &self.host_key_alias {

@@ -9,6 +9,7 @@ use russh::client::Handle;
 use russh::{ChannelId, Disconnect};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::carrier::Seat;
 use super::events::Events;
 use super::pipe::{End, Pipe};
 use crate::transport::{Line, Transport};
@@ -27,6 +28,10 @@ impl Lifeline {
     pub(super) fn pipe(&self) -> &Pipe {
         &self.0
     }
+
+    pub(super) fn shared_pipe(&self) -> Arc<Pipe> {
+        Arc::clone(&self.0)
+    }
 }
 
 impl Drop for Lifeline {
@@ -35,9 +40,10 @@ impl Drop for Lifeline {
     }
 }
 
-/// The channel, and with it the session that it is the only one of.
+/// The channel.
 pub(super) struct Shell {
-    life: Lifeline,
+    pipe: Arc<Pipe>,
+    hold: Hold,
     handle: Arc<Handle<Events>>,
     channel: ChannelId,
     arrived: Vec<u8>,
@@ -46,17 +52,36 @@ pub(super) struct Shell {
     leaving: Option<Task>,
 }
 
+/// What ends when the channel does.
+enum Hold {
+    /// The session, of which it is the only channel.
+    Session { _life: Lifeline },
+    /// A seat in a session that others use, too.
+    Seat(Seat),
+}
+
 /// Hands a message to the session's task; false when it is gone.
 type Task = Pin<Box<dyn Future<Output = bool> + Send>>;
 
 impl Shell {
     pub(super) fn new(life: Lifeline, handle: Handle<Events>, channel: ChannelId) -> Self {
-        let handle = Arc::new(handle);
-        Self { life, handle, channel, arrived: Vec::new(), read: 0, sending: None, leaving: None }
+        Self::with(life.shared_pipe(), Hold::Session { _life: life }, Arc::new(handle), channel)
+    }
+
+    /// A channel beside others.
+    pub(super) fn seated(mut seat: Seat) -> Self {
+        // Nobody reads the answers to requests any more, and what is not read would stop the session.
+        drop(seat.answers());
+        let (id, handle) = (seat.id(), seat.handle());
+        Self::with(seat.carrier().members().stream(id), Hold::Seat(seat), handle, id)
+    }
+
+    fn with(pipe: Arc<Pipe>, hold: Hold, handle: Arc<Handle<Events>>, channel: ChannelId) -> Self {
+        Self { pipe, hold, handle, channel, arrived: Vec::new(), read: 0, sending: None, leaving: None }
     }
 
     fn pipe(&self) -> &Arc<Pipe> {
-        &self.life.0
+        &self.pipe
     }
 
     #[cfg(test)]
@@ -90,7 +115,7 @@ impl AsyncRead for Shell {
         if this.read == this.arrived.len() {
             this.arrived.clear();
             this.read = 0;
-            if !ready!(this.life.0.poll_take(cx, &mut this.arrived))? {
+            if !ready!(this.pipe.poll_take(cx, &mut this.arrived))? {
                 return Poll::Ready(Ok(()));
             }
         }
@@ -131,10 +156,16 @@ impl AsyncWrite for Shell {
         self.get_mut().poll_sent(cx)
     }
 
-    /// Says goodbye and waits until the socket is closed.
+    /// Says goodbye and waits until the socket is closed. A channel among others is closed without a wait.
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         if this.pipe().ended().is_some_and(|end| !matches!(end, End::Closed)) {
+            return Poll::Ready(Ok(()));
+        }
+        if let Hold::Seat(seat) = &mut this.hold {
+            // Its keeper closes it; russh does not tell when the peer has confirmed that.
+            seat.close();
+            this.pipe.end(End::Closed);
             return Poll::Ready(Ok(()));
         }
         let handle = &this.handle;
@@ -152,7 +183,7 @@ impl AsyncWrite for Shell {
         if leaving.as_mut().poll(cx).is_ready() {
             return Poll::Ready(Ok(()));
         }
-        this.life.0.poll_finished(cx).map(Ok)
+        this.pipe.poll_finished(cx).map(Ok)
     }
 }
 

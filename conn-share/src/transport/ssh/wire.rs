@@ -24,6 +24,10 @@ const LOGIN_LIMIT: usize = 1024 * 1024;
 /// keepalives would never notice. What cannot be written may itself be the first keepalive, sent after a silence.
 const WRITE_PATIENCE: Duration = super::PEER_PATIENCE.saturating_sub(super::KEEPALIVE_EVERY);
 
+/// So long one channel of several may hold the others back by not being read. Much longer than any reader that is about takes, and short enough
+/// for the others' commands to end in time.
+const HOLD_PATIENCE: Duration = Duration::from_secs(5);
+
 /// A byte stream that can be cut from outside, that holds back when too much is unread, and that reads ahead.
 pub(super) struct Wire<S> {
     stream: S,
@@ -34,12 +38,25 @@ pub(super) struct Wire<S> {
     /// What may still arrive before the login is done; nothing to count after that.
     login_budget: Option<usize>,
     stalled: Option<Pin<Box<Sleep>>>,
+    /// Runs while one channel of several holds the others back.
+    held: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Wire<S> {
     pub(super) fn new(stream: S, pipe: Arc<Pipe>) -> Self {
         let ahead = vec![0; READ_AHEAD].into();
-        Self { stream, pipe, ahead, start: 0, end: 0, login_budget: Some(LOGIN_LIMIT), stalled: None }
+        Self { stream, pipe, ahead, start: 0, end: 0, login_budget: Some(LOGIN_LIMIT), stalled: None, held: None }
+    }
+
+    /// Waits for somebody to read. Where one channel holds others back, not for ever.
+    fn hold(&mut self, cx: &mut Context<'_>) {
+        let Some(members) = self.pipe.members() else { return };
+        let held = self.held.get_or_insert_with(|| Box::pin(sleep(HOLD_PATIENCE)));
+        if held.as_mut().poll(cx).is_ready() {
+            self.held = None;
+            // Wakes us.
+            members.evict();
+        }
     }
 
     fn count(&mut self, arrived: usize) -> io::Result<()> {
@@ -68,8 +85,11 @@ impl<S> Wire<S> {
 impl<S: AsyncRead + Unpin> Wire<S> {
     fn fill(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.pipe.leave_to_read(cx) {
-            Leave::Go => {}
-            Leave::Hold => return Poll::Pending,
+            Leave::Go => self.held = None,
+            Leave::Hold => {
+                self.hold(cx);
+                return Poll::Pending;
+            }
             Leave::Cut => return Poll::Ready(Err(End::Cut.into())),
         }
         if self.serve(buf) {

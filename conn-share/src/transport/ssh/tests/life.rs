@@ -14,12 +14,12 @@ use crate::transport::ssh::pipe::UNREAD_LIMIT;
 use crate::{Error, ErrorKind};
 
 /// The crate's own error inside an `io::Error`.
-fn reason(error: &std::io::Error) -> ErrorKind {
+pub(super) fn reason(error: &std::io::Error) -> ErrorKind {
     error.get_ref().and_then(|error| error.downcast_ref::<Error>()).map(Error::kind).expect("a reason")
 }
 
 /// Polls `future` at most `times` times.
-async fn polled<F: Future>(future: F, times: usize) -> Option<F::Output> {
+pub(super) async fn polled<F: Future>(future: F, times: usize) -> Option<F::Output> {
     let mut future = pin!(future);
     let mut polls = 0;
     poll_fn(|cx| match future.as_mut().poll(cx) {

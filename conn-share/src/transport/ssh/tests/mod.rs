@@ -2,6 +2,7 @@ mod host_key;
 mod life;
 mod login;
 mod server;
+mod shared;
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use self::server::{PASSWORD, USER};
 use super::settings::Settings;
 use super::shell::Shell;
-use super::{Attempt, Prepared, host_record, identity};
+use super::{Attempt, Channels, Prepared, host_record, identity};
 use crate::deadline::Deadline;
 use crate::{HostKeys, Result, Target};
 
@@ -25,11 +26,11 @@ async fn open_over<S>(stream: S, target: &Target) -> Result<Shell>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let attempt = Attempt::new(Deadline::after(LIMIT));
+    let attempt = Attempt::new(target, Deadline::after(LIMIT));
     let settings = Settings::of(target).await?;
     let keys = identity::load(&settings).await?;
     let host = host_record(&settings).await?;
-    let session = attempt.over(stream, Prepared { settings: &settings, keys, host }).await?;
+    let session = attempt.over(stream, Prepared { settings: &settings, keys, host }, Channels::One).await?;
     attempt.phase("opening the shell", session.shell()).await
 }
 

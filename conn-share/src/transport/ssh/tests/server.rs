@@ -1,6 +1,7 @@
 //! An SSH server to play against: in memory, scripted, and over a stream that can break anywhere.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -13,6 +14,7 @@ use russh::{
     Channel, ChannelId, ChannelOpenFailure, Disconnect, MethodKind, MethodSet, Preferred, Pty, cipher, kex, mac,
 };
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
+use tokio::task::AbortHandle;
 
 pub(super) const USER: &str = "admin";
 pub(super) const PASSWORD: &str = "correct horse";
@@ -47,6 +49,8 @@ pub(super) struct Script {
     pub(super) flood: bool,
     /// Logins as they were tried.
     pub(super) logins: Arc<Mutex<Vec<String>>>,
+    /// Channels that are open now.
+    pub(super) channels: Arc<AtomicUsize>,
 }
 
 impl Script {
@@ -63,6 +67,7 @@ impl Script {
             greeting: b"r1# ".to_vec(),
             flood: false,
             logins: Arc::default(),
+            channels: Arc::default(),
         }
     }
 
@@ -105,7 +110,7 @@ impl Script {
             inactivity_timeout: None,
             ..Config::default()
         };
-        let actor = Actor { script: self.clone(), channel: None };
+        let actor = Actor { script: self.clone(), floods: HashMap::new() };
         tokio::spawn(async move {
             if let Ok(session) = run_stream(Arc::new(config), stream, actor).await {
                 let _ = session.await;
@@ -184,7 +189,7 @@ pub(super) fn ecdsa() -> PrivateKey {
 
 struct Actor {
     script: Script,
-    channel: Option<ChannelId>,
+    floods: HashMap<ChannelId, AbortHandle>,
 }
 
 impl Actor {
@@ -199,6 +204,13 @@ impl Actor {
             session.disconnect(reason(), "go\x1b[31m away", "")?;
         }
         Ok(self.script.refuses != Some(at))
+    }
+
+    /// Sends this again and again, until the channel is closed or the session ends.
+    fn flood(&mut self, channel: ChannelId, session: &Session, piece: Vec<u8>) {
+        let handle = session.handle();
+        let flood = tokio::spawn(async move { while handle.data(channel, piece.clone()).await.is_ok() {} });
+        self.floods.insert(channel, flood.abort_handle());
     }
 
     fn note(&self, what: String) {
@@ -262,12 +274,12 @@ impl Handler for Actor {
 
     async fn channel_open_session(
         &mut self,
-        channel: Channel<Msg>,
+        _channel: Channel<Msg>,
         reply: ChannelOpenHandle,
         session: &mut Session,
     ) -> Result<(), russh::Error> {
         if self.play(At::Channel, Some(session))? {
-            self.channel = Some(channel.id());
+            self.script.channels.fetch_add(1, Relaxed);
             reply.accept().await;
         } else {
             reply.reject(ChannelOpenFailure::ResourceShortage).await;
@@ -300,9 +312,16 @@ impl Handler for Actor {
         session.channel_success(channel)?;
         session.data(channel, self.script.greeting.clone())?;
         if self.script.flood {
-            let (handle, piece) = (session.handle(), self.script.greeting.clone());
-            tokio::spawn(async move { while handle.data(channel, piece.clone()).await.is_ok() {} });
+            self.flood(channel, session, self.script.greeting.clone());
         }
+        Ok(())
+    }
+
+    async fn channel_close(&mut self, channel: ChannelId, _session: &mut Session) -> Result<(), russh::Error> {
+        if let Some(flood) = self.floods.remove(&channel) {
+            flood.abort();
+        }
+        self.script.channels.fetch_sub(1, Relaxed);
         Ok(())
     }
 
@@ -312,6 +331,10 @@ impl Handler for Actor {
                 session.data(channel, &b"bye"[..])?;
                 session.eof(channel)?;
                 session.close(channel)
+            }
+            b"flood\r" => {
+                self.flood(channel, session, vec![b'#'; 30_000]);
+                Ok(())
             }
             _ if self.script.flood => Ok(()),
             _ => session.data(channel, data.to_vec()),

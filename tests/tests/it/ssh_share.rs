@@ -1,0 +1,143 @@
+//! Several workers over one SSH session.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use conn_share::{Connection, ErrorKind, SshConnection, Target};
+use conn_share_tests::{Process, Yard, wait_for_async};
+
+use crate::ssh_login::to;
+
+/// Connects so many, side by side, from clones of one target.
+async fn connected(target: &Target, count: usize) -> Vec<Arc<SshConnection>> {
+    let mut opening = tokio::task::JoinSet::new();
+    for _ in 0..count {
+        let host = Arc::new(SshConnection::new(target).expect("a connection"));
+        opening.spawn(async move {
+            host.connect().await.expect("connecting");
+            host
+        });
+    }
+    opening.join_all().await
+}
+
+async fn connections_come_to(yard: &Yard, server: SocketAddr, wanted: usize) {
+    let mut seen = 0;
+    let there = wait_for_async(Duration::from_secs(20), || {
+        seen = yard.connections(server).expect("ss");
+        seen == wanted
+    });
+    assert!(there.await.is_some(), "{seen} connections instead of {wanted}");
+}
+
+/// Everybody gets an answer, and each its own.
+async fn all_answer(hosts: &[Arc<SshConnection>]) {
+    let mut asking = tokio::task::JoinSet::new();
+    for (number, host) in hosts.iter().cloned().enumerate() {
+        asking.spawn(async move {
+            for round in 0..20 {
+                let wanted = format!("{number}.{round}");
+                assert_eq!(host.execute(&format!("echo {wanted}")).await.expect("an answer"), wanted.as_str());
+            }
+        });
+    }
+    asking.join_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn five_shells_log_in_once_and_live_by_themselves() {
+    let yard = Yard::new().expect("a yard");
+    let server = yard.sshd("sshd", "").expect("sshd");
+    let target = to(&yard, server).password(yard.password()).share_transport(5);
+    // A cut comes after this.
+    let target = target.argument("disconnect_timeout", "0.5");
+    let mut hosts = connected(&target, 5).await;
+    connections_come_to(&yard, server, 1).await;
+    assert_eq!(yard.record("sshd").matches("Accepted password").count(), 1);
+    all_answer(&hosts).await;
+
+    // One shell's end is its own: by the host's doing, by a cut, and by a goodbye.
+    let sixth = SshConnection::new(&target).expect("a connection");
+    sixth.connect().await.expect("over another session");
+    connections_come_to(&yard, server, 2).await;
+    sixth.disconnect().await.expect("disconnecting");
+    drop(sixth);
+    connections_come_to(&yard, server, 1).await;
+    let error = hosts[1].execute("exec kill -KILL $$").await.expect_err("its shell is gone");
+    assert_eq!(error.kind(), ErrorKind::Disconnected, "{error}");
+    hosts[2].disconnect().await.expect("a goodbye");
+    let busy = hosts[3].clone();
+    let cut = tokio::spawn(async move { busy.execute("sleep 1000").await });
+    assert!(wait_for_async(Duration::from_secs(10), || sleeping() > 0).await.is_some(), "nobody sleeps");
+    hosts[3].disconnect().await.expect("a cut");
+    cut.await.expect("no panic").expect_err("it was cut");
+    all_answer(&hosts[..1]).await;
+    all_answer(&hosts[4..]).await;
+    assert_eq!((hosts[0].status().reconnected, hosts[4].status().reconnected), (0, 0));
+    connections_come_to(&yard, server, 1).await;
+
+    // The one that died comes back, in the same session as the others.
+    all_answer(&hosts[1..2]).await;
+    assert_eq!(yard.record("sshd").matches("Accepted password").count(), 2);
+
+    // The last one out closes the session, and says so.
+    hosts.drain(..4);
+    all_answer(&hosts).await;
+    drop(hosts);
+    connections_come_to(&yard, server, 0).await;
+    let farewells = || yard.record("sshd").matches("Received disconnect").count();
+    assert!(wait_for_async(Duration::from_secs(10), || farewells() == 2).await.is_some(), "{}", yard.record("sshd"));
+}
+
+fn sleeping() -> usize {
+    Process::all(|process| process.command() == ["sleep", "1000"]).len()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_without_room_gets_another_session() {
+    let yard = Yard::new().expect("a yard");
+    let server = yard.sshd("sshd", "MaxSessions 2").expect("sshd");
+    let target = to(&yard, server).password(yard.password()).share_transport(10);
+    let hosts = connected(&target, 5).await;
+    connections_come_to(&yard, server, 3).await;
+    all_answer(&hosts).await;
+    drop(hosts);
+    connections_come_to(&yard, server, 0).await;
+
+    let full = yard.sshd("full", "MaxSessions 0").expect("sshd");
+    let none = to(&yard, full).password(yard.password()).share_transport(10);
+    let error = SshConnection::new(&none).expect("a connection").connect().await.expect_err("no room at all");
+    assert_eq!((error.kind(), error.phase()), (ErrorKind::Busy, Some("opening the shell")), "{error}");
+    connections_come_to(&yard, full, 0).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_the_same_login_is_shared_and_a_jump_host_by_all() {
+    let yard = Yard::new().expect("a yard");
+    let key = yard.key("user", &["-t", "ed25519"]).expect("a key");
+    yard.authorize(&[("", &key)]).expect("authorized");
+    let bastion = yard.sshd("bastion", "").expect("sshd");
+    let server = yard.sshd("sshd", "").expect("sshd");
+    let jump = to(&yard, bastion).password(yard.password());
+    let target = to(&yard, server).jump(jump).share_transport(1);
+    let by_password = connected(&target.clone().password(yard.password()), 2).await;
+    let by_key = connected(&target.clone().key(&key), 2).await;
+    connections_come_to(&yard, bastion, 1).await;
+    connections_come_to(&yard, server, 4).await;
+    all_answer(&by_password).await;
+    all_answer(&by_key).await;
+    drop(by_password);
+    connections_come_to(&yard, server, 2).await;
+    all_answer(&by_key).await;
+
+    // Who may not log in does not get in by somebody else's session.
+    let shared = target.share_transport(5).key(&key);
+    let _in = connected(&shared, 1).await;
+    let mut stranger = shared.clone().password("wrong");
+    stranger.credential.key = None;
+    let error = SshConnection::new(&stranger).expect("a connection").connect().await.expect_err("a wrong password");
+    assert_eq!(error.kind(), ErrorKind::Authentication, "{error}");
+    drop((by_key, _in));
+    connections_come_to(&yard, bastion, 0).await;
+}
