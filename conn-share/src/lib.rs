@@ -232,6 +232,8 @@ mod secret;
 pub mod sim;
 #[cfg(feature = "_talking")]
 mod transport;
+#[cfg(feature = "testbed")]
+mod yaml;
 
 #[cfg(feature = "_talking")]
 pub use cli::{Interaction, Platform, Proof};

@@ -410,7 +410,19 @@ impl Exchange {
         for probe in &mut self.spent {
             probe.scrub(&mut text);
         }
+        self.strip_above_prompt(&mut text);
         Some((text, prompt))
+    }
+
+    /// Takes the lines off the end of `text` that are part of the prompt below them.
+    fn strip_above_prompt(&self, text: &mut String) {
+        while let Some(rest) = text.strip_suffix('\n') {
+            let start = rest.rfind('\n').map_or(0, |at| at + 1);
+            if !self.known.platform.may_stand_above_prompt(rest.get(start..).unwrap_or_default()) {
+                return;
+            }
+            text.truncate(start);
+        }
     }
 
     /// Takes the prompt off the end of `text` that a device shows for the second half of a line end. Like any prompt it may

@@ -134,7 +134,8 @@ pub trait Connection: Any + Send + Sync {
         Ok(reply.without_text())
     }
 
-    /// Applies configuration, one command a line; stops at the first refused line and says which were applied.
+    /// Applies configuration, one command a line; stops at the first refused line and says which were applied. Where lines are
+    /// a candidate (Junos, IOS XR) it commits them, all or none.
     ///
     /// Its limit is that of one command for each line, and for the ways in and out.
     ///

@@ -81,7 +81,7 @@ impl DeviceBuilder {
     }
 
     /// What runs on it, which decides how its prompts and modes are understood: `frr`, `linux`, `cisco_ios`, … The
-    /// names pyATS uses (`ios`, `iosxe`) are understood, too. Default: `generic`, which learns the prompt.
+    /// names pyATS uses (`ios`, `iosxe`, `nxos`, `iosxr`, `eos`, `junos`) are understood, too; see [`Platform::named`](crate::Platform::named). Default: `generic`, which learns the prompt.
     pub fn os(mut self, os: impl Into<String>) -> Self {
         self.os = Some(os.into());
         self

@@ -167,8 +167,36 @@ impl Description {
 fn platform_of(os: &str) -> String {
     match os {
         "ios" | "iosxe" => "cisco_ios".into(),
-        "aireos" | "apic" | "asa" | "cheetah" | "dnac" | "eos" | "ftd" | "fxos" | "gaia" | "hvrp" | "iosxr"
-        | "ironware" | "junos" | "nxos" | "sdwan" | "sonic" | "sros" | "viptela" | "vyos" => "generic".into(),
+        "nxos" => "cisco_nxos".into(),
+        "iosxr" => "cisco_xr".into(),
+        "eos" => "arista_eos".into(),
+        "junos" => "juniper_junos".into(),
+        "aireos" | "apic" | "asa" | "cheetah" | "dnac" | "ftd" | "fxos" | "gaia" | "hvrp" | "ironware" | "sdwan"
+        | "sonic" | "sros" | "viptela" | "vyos" => "generic".into(),
         os => os.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Platform;
+
+    #[test]
+    fn the_names_of_pyats_are_platforms_of_ours() {
+        for (os, platform) in [
+            ("ios", "cisco_ios"),
+            ("iosxe", "cisco_ios"),
+            ("nxos", "cisco_nxos"),
+            ("iosxr", "cisco_xr"),
+            ("eos", "arista_eos"),
+            ("junos", "juniper_junos"),
+            ("linux", "linux"),
+            ("vyos", "generic"),
+        ] {
+            assert_eq!(platform_of(os), platform, "{os}");
+            assert!(Platform::named(platform).is_some(), "{os}");
+        }
+        assert_eq!(platform_of("acme_os"), "acme_os", "to be refused when it is used, or read from a file");
     }
 }

@@ -116,6 +116,25 @@ fn one_place_knows_russh() {
 }
 
 #[test]
+fn one_place_knows_yaml_and_it_knows_nothing_else() {
+    let mut wrong = Vec::new();
+    for source in read_all("conn-share") {
+        let named = source.code.iter().filter(|(_, line)| names(line, "saphyr_parser"));
+        wrong.extend(
+            named
+                .filter(|_| source.path != "yaml/tree.rs")
+                .map(|(number, line)| format!("{}:{number}: {}", source.path, line.trim())),
+        );
+    }
+    assert!(wrong.is_empty(), "only yaml/tree.rs names the parser:\n{}", wrong.join("\n"));
+    check("yaml is a leaf", &["yaml"], |line| {
+        ["cli", "transport", "connection", "device", "lock", "pool", "sim"]
+            .iter()
+            .any(|module| names_module(line, module))
+    });
+}
+
+#[test]
 fn no_file_is_too_long() {
     let mut wrong = Vec::new();
     for package in ["conn-share", "conn-share-macros"] {

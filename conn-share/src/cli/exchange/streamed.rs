@@ -117,7 +117,8 @@ impl Exchange {
             streamed.seen += line.len();
             let line = decode(line.strip_suffix(b"\n").unwrap_or(line).to_vec());
             let asked = self.spent.iter().chain(&self.probe).any(|probe| probe.may_show_on(&line));
-            if !asked && !self.accepts(&line) && !self.accepts(line.trim_end()) {
+            let above = self.known.platform.may_stand_above_prompt(&line);
+            if !asked && !above && !self.accepts(&line) && !self.accepts(line.trim_end()) {
                 streamed.free = streamed.seen;
             }
         }

@@ -1,22 +1,10 @@
 //! Cisco IOS and IOS XE. Written after the manuals; not run against a device.
 
-use super::{Platform, Proof};
+use super::{Platform, Proof, cisco_like};
 
-pub(super) fn platform() -> Platform {
-    Platform::new("cisco_ios")
-        .mode("exec", "", ">")
-        .mode("enable", "", "#")
-        .mode("config", "(", ")#")
-        .way("exec", "enable", "enable")
-        .way("enable", "config", "configure terminal")
-        .way("config", "enable", "end")
-        .way("enable", "exec", "disable")
-        .privileged("enable")
-        .configuration("config")
-        .on_open("terminal length 0")
+pub(super) fn platform(name: &str) -> Platform {
+    cisco_like::platform(name)
         .on_open("terminal width 511")
-        .harmless("show ")
-        .pager("--More--")
         .refusal("%", "Invalid")
         .refusal("%", "Incomplete command")
         .refusal("%", "Ambiguous command")
@@ -29,6 +17,5 @@ pub(super) fn platform() -> Platform {
         .proof(Proof::Keys)
         .proof(Proof::Blank)
         .interrupt("\x1e")
-        .kill_line("\x15")
         .on_close("exit")
 }

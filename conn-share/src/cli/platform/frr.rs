@@ -1,21 +1,9 @@
 //! FRRouting: `vtysh` behind a shell or sshd, and the Telnet vty of its daemons.
 
-use super::{Platform, Proof};
+use super::{Platform, Proof, cisco_like};
 
 pub(super) fn platform() -> Platform {
-    Platform::new("frr")
-        .mode("exec", "", ">")
-        .mode("enable", "", "#")
-        .mode("config", "(", ")#")
-        .way("exec", "enable", "enable")
-        .way("enable", "config", "configure terminal")
-        .way("config", "enable", "end")
-        .way("enable", "exec", "disable")
-        .privileged("enable")
-        .configuration("config")
-        .on_open("terminal length 0")
-        .harmless("show ")
-        .pager("--More--")
+    cisco_like::platform("frr")
         .refusal("%", "Unknown command")
         .refusal("%", "Command incomplete")
         .refusal("%", "Ambiguous command")
@@ -33,7 +21,6 @@ pub(super) fn platform() -> Platform {
         .proof(Proof::Typeahead)
         .proof(Proof::Keys)
         .proof(Proof::Blank)
-        // No interrupt: vtysh answers ctrl-C with a prompt while the old answer goes on, and its readline may drop what is
-        // typed next. A command that never ends, a `ping`, costs a new session.
-        .kill_line("\x15")
+    // No interrupt: vtysh answers ctrl-C with a prompt while the old answer goes on, and its readline may drop what is
+    // typed next. A command that never ends, a `ping`, costs a new session.
 }

@@ -1,15 +1,20 @@
 //! What is particular to a kind of device, as data.
 
+mod arista_eos;
 mod cisco_ios;
+mod cisco_like;
+mod cisco_nxos;
+mod cisco_xr;
 mod frr;
 mod generic;
+mod juniper_junos;
 mod linux;
 
 use std::time::Duration;
 
 /// A kind of device: its modes and the ways between them, its phrases and keys.
 ///
-/// Four are built in, see [`Platform::named`]. Another one is a value, made with the methods here and handed to a
+/// Some are built in, see [`Platform::named`]. Another one is a value, made with the methods here and handed to a
 /// connection's options:
 ///
 /// ```
@@ -45,6 +50,10 @@ pub struct Platform {
     harmless: Vec<String>,
     interrupt: Option<String>,
     kill_line: Option<String>,
+    commit: Option<Commit>,
+    discard: Option<String>,
+    questions: Vec<Question>,
+    above_prompt: Vec<AbovePrompt>,
 }
 
 /// How the end of an answer is proven.
@@ -97,6 +106,27 @@ struct Refusal {
     contains: String,
 }
 
+/// A command that puts a candidate configuration in force, and what the device says when it did.
+#[derive(Clone, Debug)]
+pub(crate) struct Commit {
+    pub(crate) command: String,
+    pub(crate) said: String,
+}
+
+/// A question on the way between modes or at a commit, told by its end, and the answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Question {
+    pub(crate) end: String,
+    pub(crate) answer: String,
+}
+
+/// A line above a prompt that is a part of it.
+#[derive(Clone, Debug)]
+struct AbovePrompt {
+    start: String,
+    end: String,
+}
+
 impl Platform {
     /// A platform that knows nothing but what a login shows: the prompt.
     pub fn new(name: impl Into<String>) -> Self {
@@ -114,25 +144,47 @@ impl Platform {
             harmless: Vec::new(),
             interrupt: None,
             kill_line: None,
+            commit: None,
+            discard: None,
+            questions: Vec::new(),
+            above_prompt: Vec::new(),
         }
     }
 
-    /// A built-in platform by its name: `generic`, `frr`, `linux` or `cisco_ios`.
+    /// A built-in platform by its name, one of [`Platform::BUILT_IN`].
     ///
     /// `frr` was run against FRRouting 8.4 (`vtysh` on a terminal, and zebra's Telnet vty), `linux` against bash
-    /// behind sshd. `cisco_ios` is written after the manuals and was not run against a device.
+    /// behind sshd. **Not run against a device**, but written after manuals and other public sources: `cisco_ios` and
+    /// `cisco_iosxe`, which are the same, `cisco_nxos`, `cisco_xr`, `arista_eos`, `juniper_junos`.
+    ///
+    /// `configure` commits on `cisco_xr` and `juniper_junos`, once all lines were taken; otherwise it drops the candidate, and no line is in force.
+    /// On Junos it works on a private candidate.
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "generic" => Some(generic::platform()),
             "frr" => Some(frr::platform()),
             "linux" => Some(linux::platform()),
-            "cisco_ios" => Some(cisco_ios::platform()),
+            "cisco_ios" | "cisco_iosxe" => Some(cisco_ios::platform(name)),
+            "cisco_nxos" => Some(cisco_nxos::platform()),
+            "cisco_xr" => Some(cisco_xr::platform()),
+            "arista_eos" => Some(arista_eos::platform()),
+            "juniper_junos" => Some(juniper_junos::platform()),
             _ => None,
         }
     }
 
     /// The names that [`Platform::named`] knows.
-    pub const BUILT_IN: [&'static str; 4] = ["generic", "frr", "linux", "cisco_ios"];
+    pub const BUILT_IN: [&'static str; 9] = [
+        "generic",
+        "frr",
+        "linux",
+        "cisco_ios",
+        "cisco_iosxe",
+        "cisco_nxos",
+        "cisco_xr",
+        "arista_eos",
+        "juniper_junos",
+    ];
 
     /// Its name.
     pub fn name(&self) -> &str {
@@ -231,6 +283,56 @@ impl Platform {
         self
     }
 
+    /// The command that puts the lines of `configure` in force, where they are a candidate until then. `said` has to be part
+    /// of the answer; empty where the device says nothing when all went well.
+    #[must_use]
+    pub fn commit(mut self, command: impl Into<String>, said: impl Into<String>) -> Self {
+        self.commit = Some(Commit { command: command.into(), said: said.into() });
+        self
+    }
+
+    /// The command that drops a candidate configuration; entered before the configuration mode is left. Not needed where the way
+    /// out of the mode does that.
+    #[must_use]
+    pub fn discard(mut self, command: impl Into<String>) -> Self {
+        self.discard = Some(command.into());
+        self
+    }
+
+    /// Answers a question that ends with `end`, asked on the way between modes or at a commit. A commit that asks has failed.
+    #[must_use]
+    pub fn question(mut self, end: impl Into<String>, answer: impl Into<String>) -> Self {
+        self.questions.push(Question { end: end.into(), answer: answer.into() });
+        self
+    }
+
+    /// Lines that begin with `start` and end with `end` are no output when they stand right above a prompt; nor are empty
+    /// lines there, on a platform that has such lines.
+    #[must_use]
+    pub fn above_prompt(mut self, start: impl Into<String>, end: impl Into<String>) -> Self {
+        self.above_prompt.push(AbovePrompt { start: start.into(), end: end.into() });
+        self
+    }
+
+    pub(crate) fn commit_command(&self) -> Option<&Commit> {
+        self.commit.as_ref()
+    }
+
+    pub(crate) fn discard_command(&self) -> Option<&str> {
+        self.discard.as_deref()
+    }
+
+    pub(crate) fn questions(&self) -> &[Question] {
+        &self.questions
+    }
+
+    /// Whether `line` may be no output, if it stands above a prompt.
+    pub(crate) fn may_stand_above_prompt(&self, line: &str) -> bool {
+        let line = line.trim_end();
+        let part = |above: &AbovePrompt| line.starts_with(&above.start) && line.ends_with(&above.end);
+        !self.above_prompt.is_empty() && (line.is_empty() || self.above_prompt.iter().any(part))
+    }
+
     pub(crate) fn proofs(&self) -> &[Proof] {
         &self.proofs
     }
@@ -310,7 +412,8 @@ impl Platform {
     /// Whether `command` is one that sessions send of themselves: on opening, on closing, from mode to mode.
     pub(crate) fn sends_itself(&self, command: &str) -> bool {
         let ways = self.ways.iter().map(|way| &way.command);
-        self.on_open.iter().chain(&self.on_close).chain(ways).any(|own| own == command)
+        let candidate = self.commit.iter().map(|commit| &commit.command).chain(&self.discard);
+        self.on_open.iter().chain(&self.on_close).chain(ways).chain(candidate).any(|own| own == command)
     }
 
     /// The pager's prompt that `line` ends with.
@@ -367,6 +470,29 @@ mod tests {
         for line in ["*> ", "*>", "# ", ">", "", "route # ", " r1# ", "% r1#", "r1#  "] {
             assert_eq!(mode("frr", line), None, "{line:?}");
         }
+    }
+
+    #[test]
+    fn modes_of_other_vendors() {
+        assert_eq!(mode("cisco_xr", "RP/0/RP0/CPU0:r1#").as_deref(), Some("enable"));
+        assert_eq!(mode("cisco_xr", "RP/0/RP0/CPU0:r1(config-if)#").as_deref(), Some("config"));
+        assert_eq!(mode("cisco_nxos", "n9k# ").as_deref(), Some("enable"));
+        assert_eq!(mode("cisco_nxos", "n9k(config-if)# ").as_deref(), Some("config"));
+        assert_eq!(mode("arista_eos", "leaf1>").as_deref(), Some("exec"));
+        assert_eq!(mode("arista_eos", "leaf1(config-if-Et1)#").as_deref(), Some("config"));
+        assert_eq!(mode("juniper_junos", "ada@mx1> ").as_deref(), Some("operational"));
+        assert_eq!(mode("juniper_junos", "ada@mx1# ").as_deref(), Some("configuration"));
+        assert_eq!(mode("juniper_junos", "ada@mx1% ").as_deref(), Some("shell"));
+    }
+
+    #[test]
+    fn what_stands_above_a_prompt() {
+        let junos = Platform::named("juniper_junos").expect("built in");
+        for line in ["[edit]", "[edit interfaces ge-0/0/0]", "{master}", "{master:0}[edit]", "", "  "] {
+            assert!(junos.may_stand_above_prompt(line), "{line:?}");
+        }
+        assert!(!junos.may_stand_above_prompt("edit]") && junos.is_pager("---(more 42%)---"));
+        assert!(!Platform::named("frr").expect("built in").may_stand_above_prompt(""));
     }
 
     #[test]

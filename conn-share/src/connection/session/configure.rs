@@ -1,5 +1,6 @@
 //! Several lines of configuration: in, line by line, and out again whatever happens.
 
+use super::open::answering;
 use super::{ExecuteOptions, Session, check, typed};
 use crate::deadline::Deadline;
 use crate::{Error, ErrorKind, Reply, Result};
@@ -28,7 +29,10 @@ impl Session {
                 return Err(error);
             }
         }
-        let applied = self.apply(&lines, deadline).await;
+        let applied = match self.apply(&lines, deadline).await {
+            Ok(text) => self.commit(text, deadline).await,
+            refused => refused,
+        };
         // In step, the way out is taken now; out of step it stays noted for the next user.
         let left = if self.is_in_step() { self.leave_configuration(deadline).await } else { Ok(()) };
         let text = applied?;
@@ -39,12 +43,14 @@ impl Session {
     /// Enters the lines up to the first that is refused.
     async fn apply(&mut self, lines: &[&str], deadline: Deadline) -> Result<String> {
         let configures = self.known.platform.configuration_mode().is_some();
+        let commits = self.known.platform.commit_command().is_some();
+        let applied = |done| if commits { "nothing was committed".to_owned() } else { applied(lines, done) };
         let mut text = String::new();
         for (done, line) in lines.iter().enumerate() {
             let reply = self.execute(line, &ExecuteOptions::default(), deadline).await;
             let reply = reply.map_err(|error| {
                 let kind = error.kind();
-                Error::new(kind, format!("no answer to line {} of {}; {}", done + 1, lines.len(), applied(lines, done)))
+                Error::new(kind, format!("no answer to line {} of {}; {}", done + 1, lines.len(), applied(done)))
                     .with_source(error)
                     .with_sent(true)
                     .with_phase("configuring")
@@ -53,7 +59,7 @@ impl Session {
             let complaint = || reply.lines().find(|said| configures && said.trim_start().starts_with('%'));
             if let Some(said) = reply.refused().or_else(complaint) {
                 let (at, of, said, line) = (done + 1, lines.len(), typed(said), typed(line));
-                let message = format!("line {at} of {of} was refused, `{line}`: {said}; {}", applied(lines, done));
+                let message = format!("line {at} of {of} was refused, `{line}`: {said}; {}", applied(done));
                 return Err(Error::new(ErrorKind::Refused, message).with_sent(true).with_phase("configuring"));
             }
             if !reply.is_empty() {
@@ -65,10 +71,39 @@ impl Session {
         Ok(text)
     }
 
+    /// Puts the candidate in force, where lines are one.
+    async fn commit(&mut self, mut text: String, deadline: Deadline) -> Result<String> {
+        let platform = self.known.platform.clone();
+        let Some(commit) = platform.commit_command() else { return Ok(text) };
+        let reply = self.execute(&commit.command, &answering(&platform, None), deadline).await;
+        let reply = reply.map_err(|error| {
+            let kind = error.kind();
+            Error::new(kind, format!("no answer to `{}`: whether the lines are in force is not known", commit.command))
+                .with_source(error)
+                .with_sent(true)
+                .with_phase("committing")
+        })?;
+        let asked =
+            || reply.lines().find(|line| platform.questions().iter().any(|question| line.contains(&question.end)));
+        let silent = || (!reply.contains(&commit.said)).then(|| reply.lines().last().unwrap_or_default());
+        if let Some(said) = reply.refused().or_else(asked).or_else(silent) {
+            let message = format!("`{}` failed: {}; no line is in force", commit.command, typed(said));
+            return Err(Error::new(ErrorKind::Refused, message).with_sent(true).with_phase("committing"));
+        }
+        if !reply.is_empty() {
+            text.push_str(if text.is_empty() { "" } else { "\n" });
+            text.push_str(&reply);
+        }
+        Ok(text)
+    }
+
     /// Goes back to where a configuration came from, if one was under way.
     pub(super) async fn leave_configuration(&mut self, deadline: Deadline) -> Result<()> {
         let Some(mode) = self.leave_for.clone() else { return Ok(()) };
         if self.known.platform.configuration_mode() == Some(self.known.mode()) {
+            if let Some(discard) = self.known.platform.clone().discard_command() {
+                self.execute(discard, &ExecuteOptions::default(), deadline).await?;
+            }
             self.go_to(&mode, None, deadline).await?;
         }
         self.leave_for = None;

@@ -152,8 +152,7 @@ impl Session {
                     format!("platform {} has no way from `{from}` to `{mode}`", platform.name()),
                 )
             })?;
-            let options = secret.map(enabling).unwrap_or_default();
-            let reply = self.execute(command, &options, deadline).await;
+            let reply = self.execute(command, &answering(&platform, secret), deadline).await;
             let reply = reply.map_err(|error| match error.kind() {
                 // After a few wrong secrets devices hang up.
                 ErrorKind::Disconnected if secret.is_some() => Error::new(
@@ -190,11 +189,18 @@ impl Session {
     }
 }
 
-/// The secret once, and nothing when it is asked for again: devices give up after three wrong ones.
-fn enabling(secret: &Secret) -> ExecuteOptions {
-    let again = std::iter::repeat_with(|| Interaction::line("assword:", "")).take(4);
-    let mut options = ExecuteOptions::new().interaction(Interaction::line("assword:", secret.clone()));
-    options.interactions.extend(again);
+/// Answers what `platform` may ask on the way. A secret is given once, and nothing when it is asked for again: devices give up
+/// after three wrong ones.
+pub(super) fn answering(platform: &Platform, secret: Option<&Secret>) -> ExecuteOptions {
+    let mut options = ExecuteOptions::new();
+    for question in platform.questions() {
+        options = options.interaction(Interaction::line(&question.end, question.answer.as_str()));
+    }
+    if let Some(secret) = secret {
+        let again = std::iter::repeat_with(|| Interaction::line("assword:", "")).take(4);
+        options = options.interaction(Interaction::line("assword:", secret.clone()));
+        options.interactions.extend(again);
+    }
     options
 }
 

@@ -1,5 +1,6 @@
 //! Sessions against a device that is played in memory, on paused time.
 
+mod candidate;
 mod cut;
 mod lines;
 mod peer;

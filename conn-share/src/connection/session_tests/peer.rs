@@ -31,6 +31,21 @@ pub(super) struct Manner {
     pub(super) mute: bool,
     /// Enters configuration mode only when the gate opens.
     pub(super) slow_configure: bool,
+    pub(super) style: Style,
+    /// Somebody else edits the configuration.
+    pub(super) contested: bool,
+}
+
+/// How it looks, and what becomes of configuration.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Style {
+    /// A line counts when it is entered.
+    #[default]
+    Cisco,
+    /// Lines are a candidate.
+    Xr,
+    /// Lines are a candidate, and prompts have lines above them.
+    Junos,
 }
 
 impl Default for Manner {
@@ -46,6 +61,8 @@ impl Default for Manner {
             piece: usize::MAX,
             mute: false,
             slow_configure: false,
+            style: Style::Cisco,
+            contested: false,
         }
     }
 }
@@ -55,6 +72,7 @@ impl Default for Manner {
 pub(super) struct Record {
     pub(super) commands: Mutex<Vec<String>>,
     pub(super) logins: AtomicUsize,
+    pub(super) committed: Mutex<Vec<String>>,
     /// Lets a command that waits for it go on.
     pub(super) gate: Notify,
 }
@@ -63,14 +81,26 @@ impl Record {
     pub(super) fn commands(&self) -> Vec<String> {
         self.commands.lock().expect("not poisoned").clone()
     }
+
+    pub(super) fn committed(&self) -> Vec<String> {
+        self.committed.lock().expect("not poisoned").clone()
+    }
 }
 
 /// Starts a device and returns the way to it. It ends with the stream.
 pub(super) fn device(manner: Manner, record: Arc<Record>) -> Box<dyn Transport> {
     record.logins.fetch_add(1, Ordering::Relaxed);
     let (ours, theirs) = tokio::io::duplex(4096);
-    let device =
-        Device { stream: theirs, manner, record, mode: "> ", typed: Vec::new(), queue: Vec::new(), returned: false };
+    let device = Device {
+        stream: theirs,
+        manner,
+        record,
+        mode: "> ",
+        typed: Vec::new(),
+        queue: Vec::new(),
+        returned: false,
+        candidate: Vec::new(),
+    };
     tokio::spawn(device.run());
     Box::new(Pipe { stream: ours, line: Arc::default() })
 }
@@ -83,6 +113,7 @@ struct Device {
     typed: Vec<u8>,
     queue: Vec<u8>,
     returned: bool,
+    candidate: Vec<String>,
 }
 
 impl Device {
@@ -108,7 +139,7 @@ impl Device {
             }
             self.say("\r\n").await?;
         }
-        if self.manner.enable.is_none() {
+        if self.manner.enable.is_none() && self.manner.style != Style::Junos {
             self.mode = "# ";
         }
         self.prompt().await?;
@@ -162,12 +193,20 @@ impl Device {
     }
 
     async fn prompt(&mut self) -> io::Result<()> {
-        let prompt = format!("r1{}", self.mode);
+        let above = match (self.manner.style, self.mode) {
+            (Style::Junos, "# ") => "\r\n[edit]\r\n",
+            (Style::Junos, _) => "\r\n{master}\r\n",
+            _ => "",
+        };
+        let prompt = format!("{above}r1{}", self.mode);
         self.say(&prompt).await
     }
 
     async fn command(&mut self, command: &str) -> io::Result<()> {
         let (verb, rest) = command.split_once(' ').unwrap_or((command, ""));
+        if self.manner.style != Style::Cisco && self.configure(command).await? {
+            return Ok(());
+        }
         match verb {
             "show" if rest == "slowly" => self.pause(Duration::from_secs(3)).await,
             "" | "show" | "terminal" | "interface" | "description" => Ok(()),
@@ -266,6 +305,68 @@ impl Device {
             }
             _ => self.say(&format!("% Unknown command: {command}\r\n")).await,
         }
+    }
+
+    /// What has to do with a candidate configuration; false for other commands.
+    async fn configure(&mut self, command: &str) -> io::Result<bool> {
+        let junos = self.manner.style == Style::Junos;
+        let (normal, config) = if junos { ("> ", "# ") } else { ("# ", "(config)# ") };
+        match command {
+            "configure private" if junos && self.manner.contested => {
+                self.say("error: shared configuration database modified\r\n").await?;
+            }
+            "configure private" if junos => self.mode = config,
+            "configure terminal" if !junos => self.mode = config,
+            "rollback 0" if junos && self.mode == config => {
+                self.candidate.clear();
+                self.say("load complete\r\n").await?;
+            }
+            "exit configuration-mode" if junos && self.mode == config => {
+                if !self.candidate.is_empty() {
+                    self.say("Discard uncommitted changes? [yes,no] (yes) ").await?;
+                    while self.key().await? != b'\n' {}
+                }
+                self.candidate.clear();
+                self.mode = normal;
+            }
+            "abort" if !junos && self.mode == config => {
+                self.candidate.clear();
+                self.mode = normal;
+            }
+            "commit" if self.mode == config => self.commit(junos).await?,
+            line if self.mode == config && line.starts_with("set ") => self.candidate.push(line.to_owned()),
+            _ if command.starts_with("set cli ") => {}
+            _ if junos && command == "bogus" => self.say("syntax error.\r\n").await?,
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    async fn commit(&mut self, junos: bool) -> io::Result<()> {
+        if self.candidate.iter().any(|line| line == "set wrong") {
+            return self
+                .say(if junos {
+                    "error: configuration check-out failed\r\n"
+                } else {
+                    "\r\n% Failed to commit one or more configuration items during a pseudo-atomic operation.\r\n"
+                })
+                .await;
+        }
+        if self.candidate.iter().any(|line| line == "set contested") {
+            self.say("Would you like to proceed with this commit anyway? [no]: ").await?;
+            let mut answer = Vec::new();
+            while let key = self.key().await?
+                && key != b'\n'
+            {
+                answer.push(key);
+            }
+            if answer == b"no" {
+                return self.say("\r\n").await;
+            }
+        }
+        let lines = std::mem::take(&mut self.candidate);
+        self.record.committed.lock().expect("not poisoned").extend(lines);
+        self.say(if junos { "commit complete\r\n" } else { "" }).await
     }
 
     /// A pause inside a command. A terminal in cooked mode echoes what is typed meanwhile.

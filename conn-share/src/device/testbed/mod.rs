@@ -1,24 +1,22 @@
 //! Testbed files: devices as pyATS describes them.
 
 mod markup;
-mod place;
 mod schema;
 #[cfg(test)]
 mod tests;
-mod tree;
 mod ways;
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path as FilePath;
 
 use zeroize::Zeroizing;
 
-use crate::{Classes, Device, Error, ErrorKind, Result};
+use crate::{Classes, Device, Error, ErrorKind, Result, yaml};
 
 use markup::Environment;
-use place::{Place, Reading};
+
+pub use crate::yaml::UnknownKey;
 
 /// The devices of a pyATS testbed file, as far as connections are concerned.
 ///
@@ -74,16 +72,6 @@ pub struct Testbed {
     devices: BTreeMap<String, Device>,
     aliases: BTreeMap<String, String>,
     unknown_keys: Vec<UnknownKey>,
-}
-
-/// A key of a testbed file that is not part of the schema.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct UnknownKey {
-    /// Where it stands: `devices.R1.conections`.
-    pub name: String,
-    /// On which line.
-    pub line: usize,
 }
 
 impl Testbed {
@@ -160,12 +148,9 @@ impl Testbed {
     }
 
     fn read(file: &str, text: &str, classes: &Classes, environment: &Environment) -> Result<Self> {
-        let root = tree::parse(text).map_err(|malformed| {
-            Error::new(ErrorKind::Config, format!("{file}:{}: not valid YAML: {}", malformed.line, malformed.what))
-        })?;
-        let reading = Reading { file, environment, unknown: RefCell::default() };
-        let mut testbed = schema::testbed(&Place::root(&reading, &root), classes)?;
-        testbed.unknown_keys = reading.unknown.take();
+        let resolve = |text: &str| markup::resolve(text, environment);
+        let (mut testbed, unknown) = yaml::read(file, text, &resolve, |root| schema::testbed(root, classes))?;
+        testbed.unknown_keys = unknown;
         if !testbed.unknown_keys.is_empty() {
             let keys: Vec<String> = testbed.unknown_keys.iter().map(UnknownKey::to_string).collect();
             tracing::warn!(file, keys = keys.join(", "), "the testbed file has keys that nobody knows");
@@ -204,12 +189,6 @@ impl Testbed {
 
 fn of_the_process(variable: &str) -> Option<String> {
     std::env::var(variable).ok()
-}
-
-impl fmt::Display for UnknownKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (line {})", self.name.escape_debug(), self.line)
-    }
 }
 
 impl fmt::Debug for Testbed {

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::yaml::Place;
 use crate::{Classes, ConnectOptions, Credential, Device, DeviceBuilder, HostKeys, Path, Result, Secret};
 
 use super::Testbed;
-use super::place::Place;
 use super::ways;
 
 /// What pyATS keeps at the top of a file; of interest here are the first two.

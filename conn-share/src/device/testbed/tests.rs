@@ -356,7 +356,7 @@ devices:
     };
     #[cfg(feature = "ssh")]
     for (device, why) in [("lost", "nobody"), ("ring", "ring")] {
-        let error = plan(device, "cli").session::<crate::SshConnection>().err().expect("no way");
+        let error = plan(device, "cli").session::<crate::SshConnection>().expect_err("no way");
         assert_eq!(error.kind(), crate::ErrorKind::Config);
         assert!(error.to_string().contains(why), "{error}");
     }

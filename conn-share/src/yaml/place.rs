@@ -1,23 +1,41 @@
 //! Reading a tree: every mistake is told with its file, line and name, and with what was expected.
 
 use std::cell::RefCell;
+use std::fmt;
 
 use crate::{Error, ErrorKind, Result};
 
-use super::UnknownKey;
-use super::markup::{Environment, resolve};
 use super::tree::{Mapping, Node, Value};
+
+/// What stands for a text as it is written, or why it is not to be had.
+pub(crate) type Resolve<'a> = dyn Fn(&str) -> Result<String, String> + 'a;
 
 /// A file being read.
 pub(super) struct Reading<'a> {
     pub(super) file: &'a str,
-    pub(super) environment: &'a Environment,
+    pub(super) resolve: &'a Resolve<'a>,
     pub(super) unknown: RefCell<Vec<UnknownKey>>,
+}
+
+/// A key of a file that is not part of its schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UnknownKey {
+    /// Where it stands: `devices.R1.conections`.
+    pub name: String,
+    /// On which line.
+    pub line: usize,
+}
+
+impl fmt::Display for UnknownKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (line {})", self.name.escape_debug(), self.line)
+    }
 }
 
 /// A node of the file and how it is reached: `devices.R1.connections.cli`.
 #[derive(Clone)]
-pub(super) struct Place<'a> {
+pub(crate) struct Place<'a> {
     reading: &'a Reading<'a>,
     name: String,
     node: &'a Node,
@@ -28,7 +46,7 @@ impl<'a> Place<'a> {
         Self { reading, name: String::new(), node }
     }
 
-    pub(super) fn error(&self, what: impl std::fmt::Display) -> Error {
+    pub(crate) fn error(&self, what: impl std::fmt::Display) -> Error {
         self.error_on(self.node.line, what)
     }
 
@@ -44,7 +62,7 @@ impl<'a> Place<'a> {
 
     /// The entries of a mapping; nothing is an empty one. A key that is given twice is a mistake: one of the two was meant
     /// to be something else.
-    pub(super) fn entries(&self) -> Result<Vec<(&'a str, Self)>> {
+    pub(crate) fn entries(&self) -> Result<Vec<(&'a str, Self)>> {
         match &self.node.value {
             Value::Null => Ok(Vec::new()),
             Value::Map(Mapping { repeated: Some((key, before)), .. }) => {
@@ -59,13 +77,13 @@ impl<'a> Place<'a> {
     }
 
     /// What stands under `key`, if there is anything.
-    pub(super) fn get(&self, key: &str) -> Result<Option<Self>> {
+    pub(crate) fn get(&self, key: &str) -> Result<Option<Self>> {
         let mut entries = self.entries()?.into_iter();
         Ok(entries.find(|(found, place)| *found == key && !place.is_null()).map(|(_, place)| place))
     }
 
     /// Reports the keys that are not among `known`.
-    pub(super) fn report_unknown(&self, known: &[&str]) -> Result<()> {
+    pub(crate) fn report_unknown(&self, known: &[&str]) -> Result<()> {
         let Value::Map(Mapping { entries, .. }) = &self.node.value else { return Ok(()) };
         for (key, node) in entries.iter().filter(|(key, _)| !known.contains(&&*key.text)) {
             let Self { name, .. } = self.at(&key.text, node);
@@ -74,35 +92,35 @@ impl<'a> Place<'a> {
         Ok(())
     }
 
-    pub(super) fn is_null(&self) -> bool {
+    pub(crate) fn is_null(&self) -> bool {
         matches!(self.node.value, Value::Null)
     }
 
-    pub(super) fn is_mapping(&self) -> bool {
+    pub(crate) fn is_mapping(&self) -> bool {
         matches!(self.node.value, Value::Map(_))
     }
 
-    pub(super) fn is_scalar(&self) -> bool {
+    pub(crate) fn is_scalar(&self) -> bool {
         matches!(self.node.value, Value::Scalar(_))
     }
 
     /// The text as it is written: for names.
-    pub(super) fn raw(&self) -> Result<&'a str> {
+    pub(crate) fn raw(&self) -> Result<&'a str> {
         match &self.node.value {
             Value::Scalar(text) => Ok(text),
             _ => Err(self.expected("a plain value")),
         }
     }
 
-    /// The text, `%ENV{}` resolved. The outer error is one of the file's form; the inner one is a value that is not to
+    /// The text, resolved. The outer error is one of the file's form; the inner one is a value that is not to
     /// be had here and now, which matters only to those who need it.
-    pub(super) fn text(&self) -> Result<Result<String>> {
+    pub(crate) fn text(&self) -> Result<Result<String>> {
         let raw = self.raw()?;
-        Ok(resolve(raw, self.reading.environment).map_err(|what| self.error(what)))
+        Ok((self.reading.resolve)(raw).map_err(|what| self.error(what)))
     }
 
     /// A number in the range.
-    pub(super) fn number(&self, what: &str, from: u64, to: u64) -> Result<Result<u64>> {
+    pub(crate) fn number(&self, what: &str, from: u64, to: u64) -> Result<Result<u64>> {
         let text = self.text()?;
         let parsed = text.as_ref().ok().map(|text| text.trim().parse::<u64>());
         match parsed {
@@ -113,7 +131,7 @@ impl<'a> Place<'a> {
     }
 
     /// A list of texts; one alone will do.
-    pub(super) fn texts(&self) -> Result<Result<Vec<String>>> {
+    pub(crate) fn texts(&self) -> Result<Result<Vec<String>>> {
         match &self.node.value {
             Value::List(items) => items.iter().map(|item| self.at("", item).text()).collect(),
             _ => Ok(self.text()?.map(|text| vec![text])),
@@ -121,7 +139,7 @@ impl<'a> Place<'a> {
     }
 
     /// A list of mappings, or one.
-    pub(super) fn items(&self) -> Vec<Self> {
+    pub(crate) fn items(&self) -> Vec<Self> {
         match &self.node.value {
             Value::List(items) => items.iter().map(|item| self.at("", item)).collect(),
             _ => vec![self.clone()],
