@@ -221,8 +221,12 @@ impl Calls {
 
     /// Wakes them, outside any lock.
     pub(super) fn make(self) {
-        wake(self.first);
-        wake(self.more);
+        if self.first.is_some() {
+            wake(self.first);
+        }
+        if !self.more.is_empty() {
+            wake(self.more);
+        }
     }
 }
 

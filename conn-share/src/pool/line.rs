@@ -186,6 +186,33 @@ impl<C> Line<C> {
             }
             Turn::Gone => unreachable!("those are not found"),
         };
+        self.sweep();
+        Some(Left { waker, had_permit, handed })
+    }
+
+    /// Takes what was handed and leaves, in one step, if it is `fit`; with the waker, to be dropped outside any lock.
+    #[inline(always)]
+    pub(super) fn take(
+        &mut self,
+        ticket: u64,
+        fit: impl FnOnce(&Worker<C>) -> bool,
+    ) -> Option<(Handed<C>, Option<Waker>)> {
+        if self.served == 0 {
+            return None;
+        }
+        let place = self.find(ticket)?;
+        let Turn::Served(served) = &mut place.turn else { return None };
+        let handed = served.take_if(|(_, worker)| fit(worker))?;
+        place.turn = Turn::Gone;
+        place.deadline = None;
+        let waker = place.waker.take();
+        self.served -= 1;
+        self.sweep();
+        Some((handed, waker))
+    }
+
+    /// Forgets places of those who left.
+    fn sweep(&mut self) {
         while self.places.front().is_some_and(Place::is_gone) {
             self.places.pop_front();
         }
@@ -196,7 +223,6 @@ impl<C> Line<C> {
         if self.places.len() > 2 * (self.queued + self.fronts + self.served) + 64 {
             self.places.retain(|place| !place.is_gone());
         }
-        Some(Left { waker, had_permit, handed })
     }
 
     /// The first who waits for a worker with a permit and can be woken.

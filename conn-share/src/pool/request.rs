@@ -14,7 +14,7 @@ use super::error::{PoolError, PoolPhase, PoolTimeout, TimeoutDetail};
 use super::guard::WorkerGuard;
 use super::line::Handed;
 use super::shared::Shared;
-use super::slots::{Asker, Remedy};
+use super::slots::{Asker, Remedy, Worker};
 use super::sync::{Instant, MutexGuard, Sleep, current_runtime, sleep_until};
 
 /// Takes a worker, waiting at most `limit`.
@@ -204,12 +204,24 @@ impl<'a, C: Send + 'static> Request<'a, C> {
         &mut self,
         mut books: MutexGuard<'a, Books<C>>,
     ) -> Result<WorkerGuard<C>, Option<MutexGuard<'a, Books<C>>>> {
-        let Some((at, worker)) = books.line.collect(self.ticket) else { return Err(Some(books)) };
-        if self.shared.keeps_time(&worker) {
-            self.now = Instant::now();
+        let looks = self.shared.looks.load(Ordering::Relaxed);
+        let now = &mut self.now;
+        let mut fits = |worker: &Worker<C>| {
+            if self.shared.keeps_time(worker) {
+                *now = Instant::now();
+            }
+            self.shared.overdue(worker, self.started, *now)
+        };
+        if !looks && let Some(((at, worker), former)) = books.line.take(self.ticket, |worker| fits(worker).is_none()) {
+            books.counters.lent += 1;
+            self.ticket = 0;
+            self.left(books, Calls::default());
+            drop(former);
+            return Ok(WorkerGuard::new(self.shared.clone(), at, worker));
         }
-        let mut remedy = self.shared.overdue(&worker, self.started, self.now);
-        if remedy.is_none() && self.shared.looks.load(Ordering::Relaxed) {
+        let Some((at, worker)) = books.line.collect(self.ticket) else { return Err(Some(books)) };
+        let mut remedy = fits(&worker);
+        if remedy.is_none() && looks {
             // The place in the line is kept until it is certain that this worker will do.
             drop(books);
             remedy = self.shared.look_at(&worker.connection);
