@@ -119,8 +119,9 @@ impl Platform {
 
     /// A built-in platform by its name: `generic`, `frr`, `linux` or `cisco_ios`.
     ///
-    /// `frr` was run against FRRouting 8.4 (`vtysh` on a terminal, and zebra's Telnet vty), `linux` against bash
-    /// behind sshd. `cisco_ios` is written after the manuals and was not run against a device.
+    /// `frr` was run against FRRouting 8.4 (`vtysh` on a terminal, and zebra's Telnet vty), `linux` against bash behind sshd and behind
+    /// inetutils' telnetd, `generic` against that, and against the `birdc` of BIRD 2.0. `cisco_ios` is written after the manuals and was not
+    /// run against a device.
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "generic" => Some(generic::platform()),
