@@ -14,8 +14,11 @@ use conn_share_tests::{Dice, Lab, LabOptions, Process};
 
 use crate::ways::{self, HANG};
 
-/// A long answer is to be long: 140 KB of `show ip bgp`, more than the buffers on the way hold.
-const ROUTES: usize = 2000;
+/// A long answer is to be long: 140 KB of `show ip bgp`, more than the buffers on the way hold; 345 KB in the full storm.
+fn routes() -> usize {
+    if commands(1500) < 10_000 { 2000 } else { 5000 }
+}
+
 const WORKERS: usize = 5;
 /// A frozen session is given up after this.
 const COMMAND_TIMEOUT: Duration = Duration::from_secs(5);
@@ -76,7 +79,7 @@ impl Storm {
     async fn caller(self: Arc<Self>, number: usize, device: Device) {
         let mut dice = Dice::new(self.seed.wrapping_add(number as u64 * 7919));
         for _ in 0..self.commands / self.callers {
-            let network = dice.below(ROUTES as u64) as usize;
+            let network = dice.below(self.questions.lab.routes() as u64) as usize;
             let long = dice.one_in(4);
             let command = match long {
                 true => self.long.to_owned(),
@@ -197,7 +200,7 @@ async fn check_whole<C: ConnectionClass>(
 async fn over_ssh_with_sessions_killed_and_frozen() {
     let seed = Dice::seed();
     let commands = commands(1500);
-    let lab = Arc::new(Lab::start(&LabOptions { routes: ROUTES }).expect("a lab"));
+    let lab = Arc::new(Lab::start(&LabOptions { routes: routes() }).expect("a lab"));
     let questions = Questions::new(&lab, Questions::LONG);
     let device = ways::device(&lab);
     let options = ConnectOptions::via("mgmt").pool_size(WORKERS).command_timeout(COMMAND_TIMEOUT);
@@ -246,7 +249,7 @@ async fn over_ssh_with_sessions_killed_and_frozen() {
 async fn over_one_telnet_line() {
     let seed = Dice::seed();
     let commands = commands(1500) / 5;
-    let lab = Arc::new(Lab::start(&LabOptions { routes: ROUTES }).expect("a lab"));
+    let lab = Arc::new(Lab::start(&LabOptions { routes: routes() }).expect("a lab"));
     // zebra knows no BGP table; the ages in its own are masked.
     let questions = Questions::new(&lab, "show ip route");
     let device = ways::device(&lab);

@@ -154,7 +154,7 @@ impl Platform {
     /// A built-in platform by its name, one of [`Platform::BUILT_IN`].
     ///
     /// `frr` was run against FRRouting 8.4 (`vtysh` on a terminal, and zebra's Telnet vty), `linux` against bash
-    /// behind sshd. **Not run against a device**, but written after manuals and other public sources: `cisco_ios` and
+    /// behind sshd and behind inetutils' telnetd, `generic` against that and against the `birdc` of BIRD 2.0. **Not run against a device**, but written after manuals and other public sources: `cisco_ios` and
     /// `cisco_iosxe`, which are the same, `cisco_nxos`, `cisco_xr`, `arista_eos`, `juniper_junos`.
     ///
     /// `configure` commits on `cisco_xr` and `juniper_junos`, once all lines were taken; otherwise it drops the candidate, and no line is in force.

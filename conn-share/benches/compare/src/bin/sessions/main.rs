@@ -7,6 +7,7 @@
 
 mod bare;
 mod cpu;
+mod memory;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -14,7 +15,8 @@ use std::time::Instant;
 
 use bare::Bare;
 use conn_share::{
-    AsyncPool, ConnectOptions, Connection, Device, HostKeys, Path, Session, SessionOptions, SshConnection, Target,
+    AsyncPool, ConnectOptions, Connection, Device, ErrorKind, HostKeys, Path, Session, SessionOptions, SshConnection,
+    Target,
 };
 use conn_share_tests::{Lab, LabOptions, Login};
 use tokio::sync::{Mutex, Semaphore};
@@ -256,33 +258,63 @@ async fn callers<F: Future<Output = usize> + Send + 'static>(call: impl Fn() -> 
     assert!(bytes.load(Relaxed) > CALLERS * CALLS * 200);
 }
 
-/// Whether the cost of an answer is linear in its length, up to 100 MB.
+/// Whether the cost of an answer is linear in its length, up to 100 MB, and its memory no more than a few times it.
 async fn long_output(lab: &Lab) {
     let options = SessionOptions::new().max_output(256 << 20);
     let mut to = target(lab, Login::Linux, "linux");
     to.command_timeout = Some(std::time::Duration::from_secs(300));
     let ours = SshConnection::with_options(&to, options).expect("a connection");
     ours.connect().await.expect("a session");
-    let prompt = "$ ";
-    let mut bare = Bare::connect(lab, Login::Linux.user(), &lab.key(), prompt).await;
-    println!("long answers from a Linux shell");
-    for megabytes in [1, 10, 100] {
+    let mut bare = Bare::connect(lab, Login::Linux.user(), &lab.key(), "$ ").await;
+    println!("long answers from a Linux shell, for each MB");
+    let mut ten = None;
+    for megabytes in [1, 10, 100, 10, 100] {
         let command =
             format!("yes 'B>* 10.100.0.0/24 [20/0] via 192.0.2.2, veth1, weight 1' | head -c {megabytes}000000");
         let mut length = 0;
+        let before = memory::start();
         let one = cost(megabytes, async { length = ours.execute(&command).await.expect("an answer").len() }).await;
+        let peak = memory::peak() - before;
         assert_eq!(length, megabytes * 1_000_000);
         let other = cost(megabytes, async {
             bare.run(&command).await;
         });
         let other = other.await;
         println!(
-            "  {megabytes:>3} MB: conn-share {:.0} MB/s, {:.0} us of CPU a MB; bare russh {:.0} MB/s, {:.0} us of CPU a MB",
-            1e6 / one.wall,
+            "  {megabytes:>3} MB: conn-share {:>6.0} us, {:>5.0} us of CPU, {:.2} MB of memory; bare russh {:>6.0} us, {:>5.0} us of CPU",
+            one.wall,
             one.cpu,
-            1e6 / other.wall,
+            peak / megabytes as f64,
+            other.wall,
             other.cpu
         );
+        match megabytes {
+            10 => ten = Some(one),
+            100 => {
+                let ten: Cost = ten.expect("ten first");
+                println!("  100 MB to 10 MB, a byte: time {:.2}, CPU {:.2}", one.wall / ten.wall, one.cpu / ten.cpu);
+            }
+            _ => {}
+        }
     }
+    ours.disconnect().await.expect("a goodbye");
+    flood(lab).await;
+}
+
+/// A command that never ends: an error once the limit is passed, and the next command on a new session.
+async fn flood(lab: &Lab) {
+    let ours = SshConnection::new(&target(lab, Login::Linux, "linux")).expect("a connection");
+    ours.connect().await.expect("a session");
+    let (start, before) = (Instant::now(), memory::start());
+    let error = ours.execute("yes").await.expect_err("no end");
+    assert_eq!(error.kind(), ErrorKind::Overflow);
+    println!("a flood: {error} after {:.1?}, with {:.0} MB more", start.elapsed(), memory::peak() - before);
+    let start = Instant::now();
+    assert_eq!(ours.execute("echo on").await.expect("an answer"), "on");
+    println!(
+        "  the next command: answered after {:.1?}, {} sessions opened anew",
+        start.elapsed(),
+        ours.status().reconnected
+    );
     ours.disconnect().await.expect("a goodbye");
 }
