@@ -42,26 +42,25 @@ impl Plan {
 
     /// To connect past a host that is to be gone through would be wrong. Other people's classes know what they do.
     fn check_way<C: 'static>(&self) -> Result<()> {
+        // The crate's own classes, and whether they go through others.
+        let own: &[(TypeId, bool)] = &[
+            #[cfg(feature = "ssh")]
+            (TypeId::of::<crate::SshConnection>(), true),
+            #[cfg(feature = "telnet")]
+            (TypeId::of::<crate::TelnetConnection>(), false),
+        ];
+        let Some((_, jumps)) = own.iter().find(|(class, _)| *class == TypeId::of::<C>()) else { return Ok(()) };
         let proxy = self.target.arguments.get(PROXY);
-        let refuse = |what: String| Err(Error::new(ErrorKind::Config, what));
-        #[cfg(feature = "telnet")]
-        if TypeId::of::<C>() == TypeId::of::<crate::TelnetConnection>()
-            && let Some(through) = proxy.cloned().or_else(|| self.target.jump.as_ref().map(|jump| jump.name.clone()))
-        {
-            return refuse(format!("the path goes through {through:?}, which Telnet cannot do"));
-        }
-        #[cfg(feature = "ssh")]
-        if TypeId::of::<C>() == TypeId::of::<crate::SshConnection>()
-            && let (Some(proxy), None) = (proxy, &self.target.jump)
-        {
-            return match &self.no_jump {
-                Some(error) => Err(error.clone()),
-                None => refuse(format!(
-                    "the path goes through {proxy:?}, and nothing says how to log in there (`Path::jump`)"
-                )),
-            };
-        }
-        Ok(())
+        let what = match (proxy, &self.target.jump) {
+            (None, None) => return Ok(()),
+            (_, Some(_)) if *jumps => return Ok(()),
+            (_, Some(jump)) => format!("the path goes through {:?}, which Telnet cannot do", jump.name),
+            (Some(proxy), None) => match &self.no_jump {
+                Some(error) => return Err(error.clone()),
+                None => format!("the path goes through {proxy:?}, and nothing says how to log in there (`Path::jump`)"),
+            },
+        };
+        Err(Error::new(ErrorKind::Config, what))
     }
 }
 

@@ -154,8 +154,9 @@ impl Platform {
     /// A built-in platform by its name, one of [`Platform::BUILT_IN`].
     ///
     /// `frr` was run against FRRouting 8.4 (`vtysh` on a terminal, and zebra's Telnet vty), `linux` against bash
-    /// behind sshd and behind inetutils' telnetd, `generic` against that and against the `birdc` of BIRD 2.0. **Not run against a device**, but written after manuals and other public sources: `cisco_ios` and
-    /// `cisco_iosxe`, which are the same, `cisco_nxos`, `cisco_xr`, `arista_eos`, `juniper_junos`.
+    /// behind sshd and behind inetutils' telnetd, `generic` against that and against the `birdc` of
+    /// BIRD 2.0. **Not run against a device**, but written after manuals and other public sources: `cisco_ios` and `cisco_iosxe`, which are the
+    /// same, `cisco_nxos`, `cisco_xr`, `arista_eos`, `juniper_junos`.
     ///
     /// `configure` commits on `cisco_xr` and `juniper_junos`, once all lines were taken; otherwise it drops the candidate, and no line is in force.
     /// On Junos it works on a private candidate.
