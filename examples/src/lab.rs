@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use conn_share::sim::Router;
-use conn_share::{ConnectOptions, Credential, Device, HostKeys, Path};
+use conn_share::{ConnectOptions, Credential, Device, HostKeys, Path, Platform};
 
 use crate::{Address, KnownHosts, Options, secret};
 
@@ -95,6 +95,9 @@ fn real_device(options: &Options) -> Outcome<Device> {
     };
     let name = options.ssh.as_ref().or(options.telnet.as_ref()).map_or("device", |address| address.host.as_str());
     let mut device = Device::builder(name).os(&options.os);
+    if options.os.ends_with(".yaml") {
+        device = device.custom_platform(Platform::load(&options.os)?);
+    }
     if let Some(address) = &options.ssh {
         let mut trusted = HostKeys::known();
         if let Some(file) = &options.known_hosts {

@@ -44,7 +44,8 @@ With neither --ssh nor --telnet it starts a simulated router and talks to that.
   --telnet [USER@]HOST[:PORT]   the device's Telnet server, or a console line
   --known-hosts FILE            host keys, beside ~/.ssh/known_hosts
   --key FILE                    a private key to log in with over SSH
-  --os NAME                     what runs on the device: frr (default), cisco_ios, linux, generic, ...
+  --os NAME                     what runs on the device: frr (default), cisco_ios, linux, generic, ..., or a
+                                platform's file, NAME.yaml
   --workers N                   how many sessions the pool opens (default 5)
   --full                        print whole outputs, not their first lines
   --help                        print this

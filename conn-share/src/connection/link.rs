@@ -120,11 +120,11 @@ impl Link {
         let options = options.with_arguments(target)?;
         let console = options.is_console();
         let platform = match options.platform {
-            Some(platform) => platform,
+            Some(platform) => Arc::new(platform),
             None => platform_of(target)?,
         };
         let login = Login {
-            platform: Arc::new(platform),
+            platform,
             username: target.credential.username.clone(),
             password: target.credential.password.clone(),
             enable: target.enable.clone(),
@@ -340,10 +340,13 @@ impl Link {
     }
 }
 
-/// The platform that the target names, or `generic`.
-pub(super) fn platform_of(target: &Target) -> Result<Platform> {
+/// The target's own platform, the one that it names, or `generic`.
+pub(super) fn platform_of(target: &Target) -> Result<Arc<Platform>> {
+    if let Some(platform) = &target.custom_platform {
+        return Ok(platform.clone());
+    }
     let name = target.platform.as_deref().unwrap_or("generic");
-    Platform::named(name).ok_or_else(|| {
+    Platform::named(name).map(Arc::new).ok_or_else(|| {
         let known = Platform::BUILT_IN.join("`, `");
         Error::new(ErrorKind::Config, format!("no platform `{name}`; there are `{known}`")).with_device(&target.name)
     })

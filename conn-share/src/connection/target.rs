@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::gate::LoginGate;
 #[cfg(feature = "ssh")]
 use crate::transport::ssh::SharedTransports;
-use crate::{HostKeys, Secret, SessionLog, SshAgent};
+use crate::{HostKeys, Platform, Secret, SessionLog, SshAgent};
 
 /// Who logs in.
 #[derive(Clone, Debug, Default)]
@@ -69,6 +70,8 @@ pub struct Target {
     pub enable: Option<Secret>,
     /// The platform's name (`frr`, `cisco_ios`, …); `generic` when not set.
     pub platform: Option<String>,
+    /// A platform of the caller's own; it goes before [`Target::platform`].
+    pub custom_platform: Option<Arc<Platform>>,
     /// Bounds opening and logging in.
     pub connect_timeout: Option<Duration>,
     /// Bounds one command.
@@ -302,6 +305,20 @@ impl Target {
     #[must_use]
     pub fn platform(mut self, platform: impl Into<String>) -> Self {
         self.platform = Some(platform.into());
+        self
+    }
+
+    /// Sets a platform of your own, made by hand or read from a file (`Platform::load`).
+    ///
+    /// ```
+    /// use conn_share::{Platform, Proof, Target};
+    ///
+    /// let acme = Platform::new("acme_os").mode("exec", "", ">").proof(Proof::Keys);
+    /// let target = Target::new("192.0.2.1").custom_platform(acme);
+    /// ```
+    #[must_use]
+    pub fn custom_platform(mut self, platform: impl Into<Arc<Platform>>) -> Self {
+        self.custom_platform = Some(platform.into());
         self
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Credential, Error, ErrorKind, Result, Secret};
+use crate::{Credential, Error, ErrorKind, Platform, Result, Secret};
 
 use super::description::Description;
 use super::limits::Limits;
@@ -47,6 +47,7 @@ pub struct DeviceBuilder {
     name: String,
     os: Option<String>,
     platform: Option<String>,
+    custom_platform: Option<Arc<Platform>>,
     credentials: BTreeMap<String, Result<Credential>>,
     paths: BTreeMap<String, Path>,
     default_via: Option<String>,
@@ -66,6 +67,7 @@ impl DeviceBuilder {
             name,
             os: None,
             platform: None,
+            custom_platform: None,
             credentials: BTreeMap::new(),
             paths: BTreeMap::new(),
             default_via: None,
@@ -84,6 +86,21 @@ impl DeviceBuilder {
     /// names pyATS uses (`ios`, `iosxe`, `nxos`, `iosxr`, `eos`, `junos`) are understood, too; see [`Platform::named`](crate::Platform::named). Default: `generic`, which learns the prompt.
     pub fn os(mut self, os: impl Into<String>) -> Self {
         self.os = Some(os.into());
+        self
+    }
+
+    /// How its prompts and modes are understood: a platform of your own in place of the one that [`DeviceBuilder::os`] names.
+    ///
+    /// ```
+    /// use conn_share::{Device, Path, Platform, Proof};
+    ///
+    /// # fn main() -> conn_share::Result<()> {
+    /// let acme = Platform::new("acme_os").mode("exec", "", ">").proof(Proof::Keys);
+    /// let device = Device::builder("r1").os("acme_os").custom_platform(acme).path("mgmt", Path::ssh("192.0.2.1")).build()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn custom_platform(mut self, platform: impl Into<Arc<Platform>>) -> Self {
+        self.custom_platform = Some(platform.into());
         self
     }
 
@@ -221,6 +238,7 @@ impl DeviceBuilder {
             name: self.name,
             os: self.os,
             platform: self.platform,
+            custom_platform: self.custom_platform,
             credentials: self.credentials,
             paths: self.paths,
             default_via: self.default_via,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::{Credential, Error, ErrorKind, Result, Secret, Target};
+use crate::{Credential, Error, ErrorKind, Platform, Result, Secret, Target};
 
 use super::entry::{PROXY, Plan};
 use super::limits::Limits;
@@ -19,6 +19,8 @@ pub(super) struct Description {
     pub(super) name: String,
     pub(super) os: Option<String>,
     pub(super) platform: Option<String>,
+    /// The user's own platform.
+    pub(super) custom_platform: Option<Arc<Platform>>,
     /// One that is not to be had is an error for those who need it.
     pub(super) credentials: BTreeMap<String, Result<Credential>>,
     pub(super) paths: BTreeMap<String, Path>,
@@ -103,6 +105,7 @@ impl Description {
         let mut target = Target::new(&path.host).name(name);
         target.port = path.port;
         target.platform = self.os.as_deref().map(platform_of);
+        target.custom_platform = self.custom_platform.clone();
         target.connect_timeout = options.connect_timeout;
         target.command_timeout = options.command_timeout;
         target.host_keys = options.host_keys.clone().unwrap_or_default();
@@ -180,7 +183,6 @@ fn platform_of(os: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Platform;
 
     #[test]
     fn the_names_of_pyats_are_platforms_of_ours() {

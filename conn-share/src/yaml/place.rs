@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use crate::{Error, ErrorKind, Result};
 
@@ -48,6 +49,16 @@ impl<'a> Place<'a> {
 
     pub(crate) fn error(&self, what: impl std::fmt::Display) -> Error {
         self.error_on(self.node.line, what)
+    }
+
+    /// A mistake in another file, which is named here.
+    pub(crate) fn caused(&self, error: Error) -> Error {
+        self.error("this file is not as expected").with_source(error)
+    }
+
+    /// The path of a file that is named here: relative to this file's folder.
+    pub(crate) fn beside(&self, path: &str) -> PathBuf {
+        Path::new(self.reading.file).parent().unwrap_or(Path::new("")).join(path)
     }
 
     fn error_on(&self, line: usize, what: impl std::fmt::Display) -> Error {

@@ -44,7 +44,8 @@ Which devices; without any of these it starts a simulated router and talks to th
   --all                         all of its devices
   --ssh USER@HOST[:PORT]        a device without a testbed, by SSH
   --telnet [USER@]HOST[:PORT]   a device without a testbed, by Telnet
-  --os NAME                     what runs on that: frr (default), cisco_ios, linux, generic, ...
+  --os NAME                     what runs on that: frr (default), cisco_ios, linux, generic, ...,
+                                or a platform's file, NAME.yaml
   --key FILE                    a private key to log in with there
   --known-hosts FILE            host keys for that, beside ~/.ssh/known_hosts
 

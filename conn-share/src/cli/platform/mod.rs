@@ -5,6 +5,8 @@ mod cisco_ios;
 mod cisco_like;
 mod cisco_nxos;
 mod cisco_xr;
+#[cfg(feature = "testbed")]
+mod file;
 mod frr;
 mod generic;
 mod juniper_junos;

@@ -5,6 +5,7 @@ mod recording;
 mod tests;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
@@ -49,7 +50,7 @@ pub struct ReplayConnection {
     lock: ConnLock<Tape>,
     open: AtomicBool,
     name: String,
-    platform: Platform,
+    platform: Arc<Platform>,
 }
 
 /// The state behind a connection's lock, the recording and how far it was played; named nowhere else.
@@ -72,14 +73,14 @@ impl ReplayConnection {
             lock: ConnLock::new(Tape { recording, ..Tape::default() }),
             open: AtomicBool::new(false),
             name: "replay".to_owned(),
-            platform: Platform::named("generic").unwrap_or_else(|| Platform::new("generic")),
+            platform: Arc::new(Platform::named("generic").unwrap_or_else(|| Platform::new("generic"))),
         }
     }
 
     /// Tells modes and refusals by this platform.
     #[must_use]
-    pub fn platform(mut self, platform: Platform) -> Self {
-        self.platform = platform;
+    pub fn platform(mut self, platform: impl Into<Arc<Platform>>) -> Self {
+        self.platform = platform.into();
         self
     }
 

@@ -37,6 +37,9 @@ pub use crate::yaml::UnknownKey;
 ///
 /// SSH host keys are checked whatever `ssh_options` say: the argument `known_hosts` names a further file of known keys.
 ///
+/// Platforms of your own come from files that the `testbed` block names under `custom: {conn_share: {platforms: [acme_os.yaml]}}`, found
+/// beside the testbed's file; devices whose `os` is the name of one are understood by it. See [`Platform::load`](crate::Platform::load).
+///
 /// Limits and defaults of this crate go where pyATS has room for others' settings:
 ///
 /// ```

@@ -1,10 +1,11 @@
 //! Which key means what.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::yaml::Place;
-use crate::{Classes, ConnectOptions, Credential, Device, DeviceBuilder, HostKeys, Path, Result, Secret};
+use crate::{Classes, ConnectOptions, Credential, Device, DeviceBuilder, HostKeys, Path, Platform, Result, Secret};
 
 use super::Testbed;
 use super::ways;
@@ -74,6 +75,9 @@ const CONNECTION_DEFAULTS: &[&str] = &["class", "via", "alias", "connections", "
 /// A value that may not be to be had: see [`Place::text`].
 type Deferred<T> = Result<T>;
 
+/// Platforms from files of the user's, by name.
+type Platforms = BTreeMap<String, Arc<Platform>>;
+
 type Credentials = BTreeMap<String, Deferred<Credential>>;
 
 pub(super) fn testbed(root: &Place<'_>, classes: &Classes) -> Result<Testbed> {
@@ -83,16 +87,18 @@ pub(super) fn testbed(root: &Place<'_>, classes: &Classes) -> Result<Testbed> {
     }
     let mut read = Testbed { name: None, devices: BTreeMap::new(), aliases: BTreeMap::new(), unknown_keys: Vec::new() };
     let mut common = Credentials::new();
+    let mut platforms = BTreeMap::new();
     if let Some(block) = root.get("testbed")? {
         block.report_unknown(TESTBED)?;
         read.name = text_or_raw(block.get("name")?)?;
         common = credentials(&block)?;
+        platforms = own_platforms(&block)?;
     }
     let Some(devices) = root.get("devices")? else {
         return Err(root.error("expected a mapping with the key `devices`"));
     };
     for (name, place) in devices.entries()? {
-        let device = device(name, &place, common.clone(), classes)?;
+        let device = device(name, &place, common.clone(), &platforms, classes)?;
         if let Some(alias) = text_or_raw(place.get("alias")?)? {
             read.aliases.insert(alias, name.to_owned());
         }
@@ -102,10 +108,19 @@ pub(super) fn testbed(root: &Place<'_>, classes: &Classes) -> Result<Testbed> {
     Ok(read)
 }
 
-fn device(name: &str, place: &Place<'_>, mut logins: Credentials, classes: &Classes) -> Result<Device> {
+fn device(
+    name: &str,
+    place: &Place<'_>,
+    mut logins: Credentials,
+    platforms: &Platforms,
+    classes: &Classes,
+) -> Result<Device> {
     place.report_unknown(DEVICE)?;
     let mut builder = Device::builder(name).classes(classes.clone());
     if let Some(os) = text_or_raw(place.get("os")?)? {
+        if let Some(platform) = platforms.get(&os) {
+            builder = builder.custom_platform(platform.clone());
+        }
         builder = builder.os(os);
     }
     if let Some(platform) = text_or_raw(place.get("platform")?)? {
@@ -126,6 +141,20 @@ fn device(name: &str, place: &Place<'_>, mut logins: Credentials, classes: &Clas
         builder = limits(builder, &ours)?;
     }
     builder.build().map_err(|mistake| place.error(mistake))
+}
+
+/// Of the testbed's own settings, the files with platforms: beside this file, unless their paths say otherwise.
+fn own_platforms(block: &Place<'_>) -> Result<Platforms> {
+    let mut platforms = Platforms::new();
+    let Some(custom) = block.get("custom")?.filter(Place::is_mapping) else { return Ok(platforms) };
+    let Some(ours) = custom.get("conn_share")? else { return Ok(platforms) };
+    ours.report_unknown(&["platforms"])?;
+    let Some(files) = ours.get("platforms")? else { return Ok(platforms) };
+    for place in files.items() {
+        let platform = Platform::load(place.beside(&place.text()??)).map_err(|error| place.caused(error))?;
+        platforms.insert(platform.name().to_owned(), Arc::new(platform));
+    }
+    Ok(platforms)
 }
 
 /// As pyATS does: where no secret for `enable` is given, the login's password is used.

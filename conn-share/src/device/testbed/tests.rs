@@ -290,6 +290,41 @@ devices:
 }
 
 #[test]
+fn platforms_of_ones_own_come_from_files_beside_the_testbeds() {
+    let folder = std::env::temp_dir().join(format!("conn-share-platforms-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a temporary folder");
+    std::fs::write(folder.join("acme.yaml"), "{name: acme_os, modes: {exec: {ends_with: '>'}}}").expect("a file");
+    std::fs::write(folder.join("broken.yaml"), "name: x\nmods: {}").expect("a file");
+    let load = |platforms: &str| {
+        let file = folder.join("lab.yaml");
+        let text = format!(
+            "
+testbed:
+  custom: {{conn_share: {{platforms: {platforms}}}}}
+devices:
+  R1: {{os: acme_os, connections: {{cli: {{protocol: ssh, ip: x, class: my.module.Fake}}}}}}
+  R2: {{os: frr, connections: {{cli: {{protocol: ssh, ip: x, class: my.module.Fake}}}}}}
+"
+        );
+        std::fs::write(&file, text).expect("a file");
+        Testbed::load_with(&file, Classes::new().with::<Fake>("my.module.Fake"))
+    };
+    let good = load("[acme.yaml]");
+    let wrong = load("broken.yaml").expect_err("not valid");
+    let gone = load("gone.yaml").expect_err("not there");
+    std::fs::remove_dir_all(&folder).expect("it is there");
+    let good = good.expect("valid");
+    let platform = |device| target(&good, device, "cli").expect("complete").custom_platform;
+    assert_eq!(platform("R1").expect("its own").name(), "acme_os");
+    assert!(platform("R2").is_none());
+    let told = |error: Error| (error.to_string(), std::error::Error::source(&error).expect("a cause").to_string());
+    let (here, there) = told(wrong);
+    assert!(here.ends_with("lab.yaml:3: testbed.custom.conn_share.platforms: this file is not as expected"), "{here}");
+    assert!(there.contains("broken.yaml:2: mods: expected one of the keys name, modes, "), "{there}");
+    assert!(told(gone).1.ends_with("gone.yaml cannot be read"));
+}
+
+#[test]
 fn a_file_that_is_not_there() {
     let error = Testbed::load("/no/such/testbed.yaml").expect_err("not there");
     assert_eq!(error.to_string(), "the testbed file /no/such/testbed.yaml cannot be read");

@@ -145,3 +145,25 @@ async fn a_class_without_lines_of_its_own_gives_them_at_the_end() {
     let reply = device.execute_lines("show version", |line| lines.push(line.to_owned())).await.expect("answers");
     assert_eq!((lines.join("\n"), reply.text()), (whole.into_text(), ""));
 }
+
+#[cfg(feature = "testbed")]
+#[tokio::test]
+async fn a_platform_from_a_file_is_as_good_as_a_built_in_one() {
+    use crate::Platform;
+    let page = include_str!("../../guide/platforms.md");
+    let file = include_str!("../../guide/acme_os.yaml");
+    assert!(page.contains(&format!("```yaml\n{file}```")), "the page shows another file");
+    let acme = Platform::parse("acme_os.yaml", file).expect("valid");
+    let router = router().await;
+    let device = described(&router).os("acme_os").custom_platform(acme).build().expect("valid");
+    for via in ["mgmt", "console"] {
+        device.open(ConnectOptions::via(via)).await.expect("connects");
+        let connection = device.connection(via).expect("connected");
+        let reply = connection.execute("show ip route").await.expect("answers");
+        assert_eq!((reply.mode(), reply.refused()), ("enable", None), "{via}");
+        assert!(reply.starts_with("Codes: ") && !reply.contains("r1#"), "{via}: {reply}");
+        connection.configure("interface eth0\n description by a file").await.expect("applied");
+        assert_eq!(connection.execute("show version").await.expect("answers").mode(), "enable");
+    }
+    device.disconnect_all().await.expect("closes");
+}
