@@ -15,7 +15,7 @@ use super::guard::WorkerGuard;
 use super::line::Handed;
 use super::shared::Shared;
 use super::slots::{Asker, Remedy, Worker};
-use super::sync::{Instant, MutexGuard, Sleep, current_runtime, sleep_until};
+use super::sync::{Instant, MutexGuard, RuntimeId, Sleep, current_runtime, sleep_until};
 
 /// Takes a worker, waiting at most `limit`.
 pub(super) async fn take<C: Send + 'static>(
@@ -73,6 +73,8 @@ struct Request<'a, C: Send + 'static> {
     arrived: bool,
     /// For a request that waits in another runtime than the one that turns the shared timer.
     own_timer: Option<Pin<Box<Sleep>>>,
+    /// The runtime in which it is polled for the first time, if it was asked already.
+    here: Option<Option<RuntimeId>>,
 }
 
 type Polled<C> = Poll<Result<WorkerGuard<C>, PoolError>>;
@@ -95,10 +97,13 @@ impl<'a, C: Send + 'static> Request<'a, C> {
             ticket: 0,
             arrived: false,
             own_timer: None,
+            here: None,
         }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Polled<C> {
+        let crowded = self.shared.crowded.load(Ordering::Relaxed);
+        self.here = (crowded && !self.arrived && self.limit.is_some()).then(current_runtime);
         let mut books = self.shared.books();
         if self.arrived {
             return self.poll_in_line(books, false, cx);
@@ -113,6 +118,9 @@ impl<'a, C: Send + 'static> Request<'a, C> {
         };
         if self.join(&mut books) {
             return self.poll_in_line(books, true, cx);
+        }
+        if !crowded {
+            self.shared.crowded.store(true, Ordering::Relaxed);
         }
         if !books.all_held_by(self.asker.task) {
             return self.wait(books, cx);
@@ -262,7 +270,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
             drop(former);
             return Poll::Ready(Err(error));
         }
-        let here = current_runtime();
+        let here = self.here.take().unwrap_or_else(current_runtime);
         let set = match (books.armed_for, here) {
             (Some((at, home)), Some(here)) if home == here && at <= deadline => false,
             (Some((_, home)), Some(here)) if home == here => {

@@ -29,6 +29,9 @@ pub(super) struct Shared<C: Send + 'static> {
     resets: AtomicBool,
     checks: AtomicBool,
     pub(super) looks: AtomicBool,
+    /// Somebody waits, as far as is known without the books: what will be needed then is better found out before they are
+    /// locked.
+    pub(super) crowded: AtomicBool,
     chance: chance::Chance,
     own: Weak<Shared<C>>,
 }
@@ -45,6 +48,7 @@ impl<C: Send + 'static> Shared<C> {
             resets: AtomicBool::new(true),
             checks: AtomicBool::new(true),
             looks: AtomicBool::new(true),
+            crowded: AtomicBool::new(false),
             chance: chance::Chance::new(),
             own: own.clone(),
         })
@@ -119,12 +123,17 @@ impl<C: Send + 'static> Shared<C> {
         remedy: Option<Remedy>,
         now: Option<Instant>,
     ) {
+        let crowded = self.crowded.load(Ordering::Relaxed);
+        let now = now.or_else(|| crowded.then(Instant::now));
         worker.proven = now.unwrap_or(worker.proven);
         worker.fresh = false;
         let mut books = self.books();
         let cut = books.slots.take_back(at, worker, remedy).err();
         if books.is_quiet() {
             self.gate.add_permits(1);
+            if crowded {
+                self.crowded.store(false, Ordering::Relaxed);
+            }
             drop(books);
             drop(cut);
             return;
