@@ -196,7 +196,8 @@ impl Target {
         self
     }
 
-    /// Goes through an SSH server that can reach this one, as OpenSSH's `ProxyJump` does. It may itself have one to go through.
+    /// Goes through an SSH server that can reach this one, as OpenSSH's `ProxyJump` does. It may itself have one to go through. For SSH
+    /// alone; Telnet refuses.
     ///
     /// Each host on the way has its own credentials and its own check of the host key, and sees only that its neighbours talk:
     /// what is said to the device is enciphered from here to there. The deadline for connecting is one for the whole way; an error

@@ -116,6 +116,20 @@ async fn an_agent_signs() {
     let only_that = to(&yard, server).agent(SshAgent::at(&socket)).key(&locked).argument("identities_only", "true");
     talk(&only_that).await.expect("by the agent");
 
+    // One that asks before it signs, and nobody says yes: the next way is taken, over the same connection.
+    let asking = yard.agent("asking", &[]).expect("an agent");
+    let added =
+        std::process::Command::new("ssh-add").args(["-q", "-c"]).arg(other).env("SSH_AUTH_SOCK", &asking).status();
+    assert!(added.expect("ssh-add").success());
+    yard.authorize(&[("", other)]).expect("authorized");
+    let words = yard.sshd("words", "").expect("sshd");
+    let declined = to(&yard, words).agent(SshAgent::at(&asking));
+    talk(&declined.clone().password(yard.password())).await.expect("by password");
+    let error = refusal(&declined).await;
+    assert_eq!(error.kind(), ErrorKind::Authentication, "{error}");
+    assert!(error.to_string().contains("the agent does not sign with \"other\""), "{error}");
+    yard.authorize(&[("", &locked)]).expect("authorized");
+
     // An agent that is not there does not hide the other ways.
     let nobody = SshAgent::at(yard.dir().join("nobody.sock"));
     talk(&to(&yard, server).agent(nobody.clone()).key(&open)).await.expect("by the key");

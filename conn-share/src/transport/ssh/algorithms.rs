@@ -145,3 +145,48 @@ fn choose<T: Clone + PartialEq>(
     }
     Ok(chosen)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(list: &str) -> Vec<String> {
+        let all = ["aes256-ctr", "aes128-ctr", "aes256-cbc", "aes128-cbc"];
+        let name = |one: &&str| (*one).to_owned();
+        let chosen = choose("Ciphers", list, &all[..2], all.to_vec(), name);
+        chosen.map(|chosen| chosen.into_iter().map(str::to_owned).collect()).unwrap_or_default()
+    }
+
+    #[test]
+    fn lists_mean_what_they_mean_to_openssh() {
+        assert_eq!(chosen("aes128-cbc,nothing,aes128-ctr"), ["aes128-cbc", "aes128-ctr"]);
+        assert_eq!(chosen("+aes128-cbc,aes128-ctr"), ["aes256-ctr", "aes128-ctr", "aes128-cbc"]);
+        assert_eq!(chosen("-aes256-*"), ["aes128-ctr"]);
+        assert_eq!(chosen("^aes128-*"), ["aes128-ctr", "aes128-cbc", "aes256-ctr"]);
+        assert_eq!(chosen("*"), ["aes256-ctr", "aes128-ctr", "aes256-cbc", "aes128-cbc"]);
+        // Nothing left is a mistake.
+        assert!(chosen("nothing").is_empty() && chosen("-*").is_empty() && chosen("").is_empty());
+    }
+
+    #[test]
+    fn what_is_weak_is_offered_on_request_alone_and_last() {
+        let trust = crate::HostKeys::danger_accept_any();
+        let host = HostRecord::read(&trust, "r1", 22).expect("no files");
+        let usual = offered(&Algorithms::default(), &host).expect("offered");
+        let names = |offered: &Preferred| {
+            let mut names: Vec<String> = offered.kex.iter().map(|name| name.as_ref().to_owned()).collect();
+            names.extend(offered.cipher.iter().map(|name| name.as_ref().to_owned()));
+            names.extend(offered.mac.iter().map(|name| name.as_ref().to_owned()));
+            names.extend(offered.key.iter().map(|name| name.as_str().to_owned()));
+            names
+        };
+        let weak = |name: &String| name.ends_with("sha1") || name.ends_with("-cbc") || name == "ssh-rsa";
+        assert!(!names(&usual).iter().any(weak), "{:?}", names(&usual));
+        let legacy = offered(&Algorithms { legacy: true, ..Algorithms::default() }, &host).expect("offered");
+        assert!(legacy.kex.starts_with(&usual.kex) && legacy.cipher.starts_with(&usual.cipher));
+        assert_eq!(legacy.key.last(), Some(&SSH_RSA));
+        assert_eq!(rsa_hashes(&Algorithms::default()).expect("hashes").len(), 2);
+        let only_rsa256 = Algorithms { public_keys: Some("ssh-ed25519,rsa-sha2-256".into()), ..Algorithms::default() };
+        assert_eq!(rsa_hashes(&only_rsa256).expect("hashes"), [Some(HashAlg::Sha256)]);
+    }
+}

@@ -302,3 +302,54 @@ fn place_of(text: &str) -> Result<Target> {
     target.credential.username = user.unwrap_or_default().to_owned();
     Ok(target)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jump_hosts_are_written_as_for_openssh() {
+        let read = |text: &str| {
+            let place = place_of(text).ok()?;
+            Some((place.credential.username, place.host, place.port))
+        };
+        let place = |user: &str, host: &str, port| Some((user.to_owned(), host.to_owned(), port));
+        assert_eq!(read("bastion"), place("", "bastion", None));
+        assert_eq!(read("me@bastion:2222"), place("me", "bastion", Some(2222)));
+        assert_eq!(read("me@corp@bastion"), place("me@corp", "bastion", None));
+        assert_eq!(read("[2001:db8::1]:22"), place("", "2001:db8::1", Some(22)));
+        assert_eq!(read("2001:db8::1"), place("", "2001:db8::1", None));
+        assert_eq!(read("ssh://me@bastion:22/"), place("me", "bastion", Some(22)));
+        for wrong in ["", "me@", "@bastion", "bastion:", "bastion:0", "bastion:70000", "bastion:x"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_named_jump_host_logs_in_like_the_target_unless_a_configuration_says_how() {
+        let target = Target::new("r1").username("admin").password("secret").argument("proxy_jump", "one,ops@two:2222");
+        let settings = Settings::of(&target).await.expect("settled");
+        let hops: Vec<_> = settings
+            .jumps
+            .iter()
+            .map(|hop| (hop.user.as_str(), hop.host.as_str(), hop.port, hop.jumps.len()))
+            .collect();
+        assert_eq!(hops, [("admin", "one", 22, 0), ("ops", "two", 2222, 0)]);
+        assert!(settings.jumps.iter().all(|hop| hop.password.is_some()));
+
+        let mut ring = Target::new("r0");
+        for number in 1..12 {
+            ring = Target::new(format!("r{number}")).jump(ring);
+        }
+        let error = Settings::of(&ring).await.expect_err("too many");
+        assert!(error.kind() == ErrorKind::Config && error.to_string().contains("ring"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn arguments_that_make_no_sense_are_mistakes_of_the_configuration() {
+        for (name, value) in [("ssh_algorithms", "all"), ("identities_only", "perhaps"), ("proxy_jump", "me@")] {
+            let error = Settings::of(&Target::new("r1").argument(name, value)).await.expect_err(name);
+            assert_eq!(error.kind(), ErrorKind::Config, "{name}: {error}");
+        }
+    }
+}

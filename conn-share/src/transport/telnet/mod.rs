@@ -66,6 +66,11 @@ pub(crate) async fn raw(target: &Target, deadline: Deadline) -> Result<Box<dyn T
 
 async fn dial(target: &Target, port: u16, deadline: Deadline) -> Result<TcpStream> {
     const PHASE: &str = "connecting";
+    if let Some(jump) = &target.jump {
+        // Straight there would be another way than the one that was asked for.
+        let text = format!("the target is to be reached through {:?}, which Telnet cannot do", jump.name);
+        return Err(Error::new(ErrorKind::Config, text).with_device(&target.name));
+    }
     let limit = deadline.remaining().unwrap_or_default();
     let dialled = deadline.bound(tcp::dial(&target.host, port, deadline)).await;
     let dialled = dialled.unwrap_or_else(|_| Err(Error::timeout(PHASE, limit)));

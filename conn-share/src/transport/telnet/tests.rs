@@ -317,3 +317,13 @@ async fn a_peer_that_left_is_noticed_without_a_read() {
         assert_eq!(client.read(&mut [0]).await.unwrap(), 0);
     }
 }
+
+#[tokio::test]
+async fn no_way_past_a_jump_host() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let target = crate::Target::new("127.0.0.1").port(port).jump(crate::Target::new("bastion"));
+    let error = super::open(&target, crate::deadline::Deadline::NEVER).await.err().unwrap();
+    assert_eq!(error.kind(), crate::ErrorKind::Config, "{error}");
+    assert!(error.to_string().contains("bastion"), "{error}");
+}
