@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::nonce;
 use super::screen::Screen;
 use super::{Exchange, Known, Platform, Proof, Step};
 
@@ -31,11 +32,27 @@ pub fn engine(data: &[u8]) {
     converse(data);
 }
 
-/// Whether the exchange ended with a proof.
+/// Whether the exchange ended with a proof. Handed out in lines it ends the same, and the lines are those of the whole.
 fn converse(data: &[u8]) -> bool {
     let [choice, cut, data @ ..] = data else { return false };
-    let name = Platform::BUILT_IN[usize::from(choice & 3)];
-    let Some(platform) = Platform::named(name) else { return false };
+    let seed = 0x5eed_0000 + (u64::from(*choice) << 8) + u64::from(*cut);
+    let [whole, lines] =
+        [false, true].map(|in_lines| nonce::repeatable::with(seed, || said(*choice, *cut, data, in_lines)));
+    // One that is handed out keeps less, and may go on where the other is over the limit.
+    if let (Some(whole), Some(lines)) = (&whole, &lines) {
+        assert_eq!(whole, lines);
+    }
+    assert!(whole.is_none() || lines.is_some(), "in lines it does not end");
+    whole.is_some()
+}
+
+/// The whole answer, if the exchange ends with a proof.
+fn said(choice: u8, cut: u8, data: &[u8], in_lines: bool) -> Option<String> {
+    let name = match choice >> 5 {
+        1 => "juniper_junos",
+        _ => Platform::BUILT_IN[usize::from(choice & 3)],
+    };
+    let platform = Platform::named(name)?;
     let mut known = Known::nothing(Arc::new(platform), "\r\n", LIMIT);
     known.prompt = "r1# ".to_owned();
     known.proof = match choice >> 2 & 3 {
@@ -49,6 +66,10 @@ fn converse(data: &[u8]) -> bool {
         0 => Exchange::command(&known, "show version", now).ahead(),
         _ => Exchange::step(&known, b"r1# ", now),
     };
+    if in_lines {
+        exchange = exchange.in_lines();
+    }
+    let mut lines: Vec<String> = Vec::new();
     let (mut digits, mut echoed) = (Vec::new(), false);
     for piece in data.chunks(usize::from(cut % 32) + 1) {
         // A device can be made to answer each piece by a key or two, and a question has two steps at most.
@@ -65,7 +86,7 @@ fn converse(data: &[u8]) -> bool {
                 continue;
             }
             Step::Wait(_) | Step::Write(_) => {}
-            Step::Stuck => return false,
+            Step::Stuck => return None,
             Step::Done => break,
         }
         now += Duration::from_millis(1);
@@ -76,17 +97,19 @@ fn converse(data: &[u8]) -> bool {
             .copied()
             .collect();
         if exchange.receive(&heard, now).is_err() {
-            return false;
+            return None;
         }
+        exchange.hand_out(&mut |line| lines.push(line.to_owned()));
     }
     let done = matches!(exchange.next(now), Step::Done);
-    let answer = exchange.finish();
+    let answer = exchange.finish_lines(&mut |line| lines.push(line.to_owned()));
     assert_eq!(answer.is_some(), done);
     // Ten digits, or two times six, are met by no chance; one digit is, and so are some blanks.
     let by_chance = matches!(known.proof, Proof::Typeahead | Proof::Blank);
     assert!(!done || echoed || by_chance, "an end that nothing proved");
-    assert!(answer.is_none_or(|answer| answer.text.len() <= 4 * LIMIT));
-    done
+    let whole = answer.map(|answer| if in_lines { lines.join("\n") } else { answer.text });
+    assert!(in_lines || whole.as_ref().is_none_or(|text| text.len() <= 4 * LIMIT));
+    whole
 }
 
 #[cfg(test)]
@@ -123,7 +146,7 @@ mod tests {
     /// Replays the corpus of `target`, then random inputs: a third of them noise, a third made of what devices send, a third of
     /// recorded conversations with mistakes in them.
     fn replay(target: &str, run: fn(&[u8])) {
-        const WORDS: [&[u8]; 19] = [
+        const WORDS: [&[u8]; 21] = [
             b"\xfe\x08 \x08",
             b"\xfe\x1b[10D\x1b[K",
             b"\xfe\r\nr1# ",
@@ -142,6 +165,8 @@ mod tests {
             b"7\x08",
             b"^A^K",
             b"\x1b]0;",
+            b"\r\n[edit]\r\nr1# ",
+            b"r1#    \r\n",
             "é".as_bytes(),
         ];
         let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);

@@ -22,7 +22,41 @@ pub(crate) fn digits(count: usize) -> String {
 
 /// A random number. The standard library's hash keys are random per thread and counted up per use.
 pub(crate) fn random() -> u64 {
+    #[cfg(any(test, fuzzing))]
+    if let Some(number) = repeatable::next() {
+        return number;
+    }
     RandomState::new().build_hasher().finish()
+}
+
+/// For tests that compare two runs: the same numbers again, on this thread.
+#[cfg(any(test, fuzzing))]
+pub(crate) mod repeatable {
+    use std::cell::Cell;
+
+    thread_local! {
+        static STATE: Cell<u64> = const { Cell::new(0) };
+    }
+
+    /// The numbers that follow `seed`, while `run` runs.
+    pub(crate) fn with<T>(seed: u64, run: impl FnOnce() -> T) -> T {
+        STATE.set(seed | 1);
+        let result = run();
+        STATE.set(0);
+        result
+    }
+
+    pub(super) fn next() -> Option<u64> {
+        let mut state = STATE.get();
+        if state == 0 {
+            return None;
+        }
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        STATE.set(state);
+        Some(state)
+    }
 }
 
 #[cfg(test)]

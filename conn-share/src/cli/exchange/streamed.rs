@@ -13,6 +13,8 @@ const HEAD: usize = 8192;
 /// How far the handing out has got.
 #[derive(Debug, Default)]
 pub(super) struct Streamed {
+    /// All lines go out at the end.
+    at_end: bool,
     /// The start of the answer.
     head: String,
     /// Up to here in the committed text the echo was looked for, and is not.
@@ -39,16 +41,14 @@ impl Exchange {
     /// Hands the lines out while they come: [`Exchange::hand_out`], and [`Exchange::finish_lines`] at the end.
     pub(crate) fn in_lines(mut self) -> Self {
         // An empty command has no echo to tell where its answer starts.
-        if !self.command.is_empty() {
-            self.streamed = Some(Streamed::default());
-        }
+        self.streamed = Some(Streamed { at_end: self.command.is_empty(), ..Streamed::default() });
         self
     }
 
     /// Hands out the lines that are settled.
     pub(crate) fn hand_out(&mut self, on_line: &mut (dyn FnMut(&str) + Send)) {
         let Some(mut streamed) = self.streamed.take() else { return };
-        if self.proven.is_none() && self.finds_echo(&mut streamed) {
+        if self.proven.is_none() && !streamed.at_end && self.finds_echo(&mut streamed) {
             self.settle(&mut streamed);
             let lines = self.screen.text().get(..streamed.free).unwrap_or_default().to_vec();
             self.screen.drop_text(streamed.free);
@@ -66,13 +66,16 @@ impl Exchange {
         self.streamed = Some(streamed);
     }
 
-    /// The rest of the lines, and the answer without its text but for the start of it.
+    /// The rest of the lines, and the answer without its text but for the start of it; the whole answer where no lines are handed out.
     pub(crate) fn finish_lines(mut self, on_line: &mut (dyn FnMut(&str) + Send)) -> Option<Answer> {
-        let Some(mut streamed) = self.streamed.take() else {
+        let Some(mut streamed) = self.streamed.take() else { return self.finish() };
+        if streamed.at_end {
             let answer = self.finish()?;
-            answer.text.lines().for_each(on_line);
+            if !answer.text.is_empty() {
+                answer.text.split('\n').for_each(on_line);
+            }
             return Some(answer);
-        };
+        }
         let (text, prompt) = self.output()?;
         text.split_terminator('\n').for_each(|line| streamed.hand(line, on_line));
         Some(Answer { text: streamed.head, prompt, doubled: false })
@@ -121,6 +124,136 @@ impl Exchange {
             if !asked && !above && !self.accepts(&line) && !self.accepts(line.trim_end()) {
                 streamed.free = streamed.seen;
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use crate::cli::{Exchange, Known, Platform, Proof, Step, nonce};
+
+    const PROMPT: &str = "r1# ";
+
+    /// Lines that may be taken for something else.
+    const LINES: [&str; 12] = [
+        "x",
+        "*> 10.0.0.0/24",
+        "",
+        "   ",
+        "r1# ",
+        "r1#",
+        "r1#    ",
+        "r1# show",
+        "value#",
+        "[edit]",
+        "{master}",
+        "a\rb",
+    ];
+
+    /// A device with a line editor, whose command says `output`.
+    struct Device {
+        typed: Vec<u8>,
+        line: usize,
+        doubles: bool,
+    }
+
+    impl Device {
+        /// What it says to the keys that wait.
+        fn answer(&mut self) -> Vec<u8> {
+            let mut said = String::new();
+            for key in std::mem::take(&mut self.typed) {
+                match key {
+                    b'\r' => {}
+                    b'\n' => {
+                        self.line = 0;
+                        said.push_str("\r\n");
+                        said.push_str(PROMPT);
+                        if self.doubles {
+                            said.push_str("\r\n");
+                            said.push_str(PROMPT);
+                        }
+                    }
+                    0x08 => {
+                        self.line -= 1;
+                        said.push_str("\x08 \x08");
+                    }
+                    0x01 => said.push_str(&"\x08".repeat(self.line)),
+                    0x0b => {
+                        self.line = 0;
+                        said.push_str("\x1b[K");
+                    }
+                    key => {
+                        self.line += 1;
+                        said.push(char::from(key));
+                    }
+                }
+            }
+            said.into_bytes()
+        }
+    }
+
+    fn answer(known: &Known, output: &str, seed: u64, in_lines: bool) -> String {
+        let mut now = Duration::ZERO;
+        let mut exchange = Exchange::command(known, "show", now).ahead();
+        if in_lines {
+            exchange = exchange.in_lines();
+        }
+        let mut lines: Vec<String> = Vec::new();
+        let mut device = Device { typed: Vec::new(), line: 0, doubles: known.doubles };
+        let (mut begun, mut pending, mut dice) = (false, Vec::new(), seed | 1);
+        for _ in 0..10_000 {
+            match exchange.next(now) {
+                Step::Write(keys) if begun => device.typed.extend(keys),
+                Step::Write(keys) => {
+                    begun = true;
+                    device.typed.extend(&keys["show\r\n".len()..]);
+                    let twice = if known.doubles { "r1# \r\n" } else { "" };
+                    pending = format!("show\r\n{output}{twice}{PROMPT}").into_bytes();
+                }
+                Step::Wait(_) if !pending.is_empty() => {
+                    dice ^= dice << 13;
+                    dice ^= dice >> 7;
+                    dice ^= dice << 17;
+                    let piece: Vec<u8> = pending.drain(..pending.len().min(1 + dice as usize % 9)).collect();
+                    exchange.receive(&piece, now).expect("short");
+                    exchange.hand_out(&mut |line| lines.push(line.to_owned()));
+                }
+                Step::Wait(_) if !device.typed.is_empty() => pending = device.answer(),
+                Step::Wait(until) => now = until.expect("somebody has to do something"),
+                Step::Done => {
+                    let answer = exchange.finish_lines(&mut |line| lines.push(line.to_owned())).expect("done");
+                    return if in_lines { lines.join("\n") } else { answer.text };
+                }
+                Step::Stuck => panic!("stuck at {output:?}"),
+            }
+        }
+        panic!("no end of {output:?}");
+    }
+
+    #[test]
+    fn the_lines_are_the_answer_whatever_they_look_like() {
+        let mut dice = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut random = |below: usize| {
+            dice ^= dice << 13;
+            dice ^= dice >> 7;
+            dice ^= dice << 17;
+            (dice >> 16) as usize % below
+        };
+        for round in 0..6000 {
+            let name = ["frr", "cisco_ios", "generic", "juniper_junos"][round % 4];
+            let proof = [Proof::Typeahead, Proof::Keys, Proof::Blank][random(3)].clone();
+            let (doubles, seed) = (random(2) == 1, random(usize::MAX) as u64);
+            let output: String = (0..random(7)).map(|_| format!("{}\r\n", LINES[random(LINES.len())])).collect();
+            let said = |in_lines| {
+                let mut known = Known::nothing(Arc::new(Platform::named(name).expect("built in")), "\r\n", 1 << 16);
+                known.prompt = PROMPT.to_owned();
+                (known.proof, known.doubles) = (proof.clone(), doubles);
+                nonce::repeatable::with(seed, || answer(&known, &output, seed, in_lines))
+            };
+            assert_eq!(said(true), said(false), "{name} {proof:?} {doubles} {output:?}");
         }
     }
 }
