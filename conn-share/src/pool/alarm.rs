@@ -2,12 +2,14 @@
 //!
 //! A timer for each would cost more than everything else in a wait, and nearly none of them ever fires. The shared one
 //! is set to the earliest deadline it has been told of and belongs to no task: when it fires, it wakes those whose time
-//! has come and one more, who sets it again.
+//! has come, the keeper, who sets it again, and one more, who does so where there is no keeper. A waiter alone would not do: it may be
+//! one that nobody polls.
 
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, Weak};
 use std::task::{Context, Wake, Waker};
 
+use super::books::Keeper;
 use super::shared::Shared;
 use super::sync::{Mutex, RuntimeId, Sleep, current_runtime, sleep_until};
 use crate::lock::wake;
@@ -66,8 +68,12 @@ impl<C: Send + 'static> Wake for Ring<C> {
 
 fn ring<C: Send + 'static>(shared: &Shared<C>) {
     let mut books = shared.books();
-    let Some((at, _)) = books.armed_for.take() else { return };
-    let wakers = books.line.expired(at);
+    let Some((at, home)) = books.armed_for.take() else { return };
+    books.rang_in = Some(home);
+    let mut wakers = books.line.expired(at);
+    if let Keeper::Present(Some(keeper)) = &books.keeper {
+        wakers.push(keeper.clone());
+    }
     drop(books);
     wake(wakers);
 }

@@ -30,6 +30,8 @@ pub(super) struct Books<C> {
     pub(super) next_worker: u64,
     /// What the shared timer is set to, and the runtime that turns it.
     pub(super) armed_for: Option<(Instant, RuntimeId)>,
+    /// The runtime in which the timer has gone off and was not set again.
+    pub(super) rang_in: Option<RuntimeId>,
     pub(super) counters: Counters,
 }
 
@@ -68,6 +70,7 @@ impl<C> Books<C> {
             next_attendant: 0,
             next_worker: 0,
             armed_for: None,
+            rang_in: None,
             counters: Counters::default(),
         }
     }

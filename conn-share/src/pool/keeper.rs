@@ -46,8 +46,17 @@ impl<C: Send + 'static> Future for KeeperTask<C> {
             Keeper::Present(Some(known)) if known.will_wake(cx.waker()) => None,
             other => Some(std::mem::replace(other, Keeper::Present(Some(cx.waker().clone())))),
         };
+        // The alarm has rung here; the waiter that was asked to set it again may be one that nobody polls.
+        let rang = books.rang_in.take_if(|rang| *rang == self.home).is_some() && books.armed_for.is_none();
+        let next = if rang { books.line.earliest_deadline() } else { None };
+        if let Some(at) = next {
+            books.armed_for = Some((at, self.home));
+        }
         drop(books);
         drop(former);
+        if next.is_some() {
+            shared.alarm.set(&shared);
+        }
         shared.drive();
         if let Some(every) = interval(&shared) {
             let tick = self.tick.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + every)));
@@ -66,7 +75,11 @@ impl<C: Send + 'static> Drop for KeeperTask<C> {
         let Some(shared) = self.shared.upgrade() else { return };
         let mut books = shared.books();
         let former = std::mem::take(&mut books.keeper);
-        let wakers = books.watchers();
+        let mut wakers = books.watchers();
+        if books.armed_for.is_some_and(|(_, home)| home == self.home) {
+            books.armed_for = None;
+            books.line.all_timed(&mut wakers);
+        }
         drop(books);
         drop(former);
         // Their timers and sockets end with this runtime; those who wait elsewhere begin anew.

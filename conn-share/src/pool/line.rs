@@ -253,17 +253,17 @@ impl<C> Line<C> {
 
     /// Those whose deadline is `limit` or earlier, and one more with a deadline, who sees to the next alarm. A deadline
     /// that was told of is forgotten here: one who is told and does not come must not be what the next alarm is set to.
-    /// Whoever comes enters it again.
+    /// Nor is one who was told asked again to see to an alarm. Whoever comes enters both again.
     pub(super) fn expired(&mut self, limit: Instant) -> Vec<Waker> {
         let mut wakers = Vec::new();
         let mut successor = None;
         for place in &mut self.places {
             match place.deadline {
                 Some(deadline) if deadline <= limit => {
-                    wakers.extend(place.waker.clone());
+                    wakers.extend(place.waker.take());
                     place.deadline = None;
                 }
-                Some(_) if successor.is_none() => successor.clone_from(&place.waker),
+                Some(_) if successor.is_none() => successor = place.waker.take(),
                 _ => {}
             }
         }
@@ -271,9 +271,15 @@ impl<C> Line<C> {
         wakers
     }
 
-    /// Somebody who waits with a deadline.
-    pub(super) fn first_timed(&self) -> Option<Waker> {
-        self.places.iter().filter(|place| place.deadline.is_some()).find_map(|place| place.waker.clone())
+    /// Somebody who waits with a deadline, and was not told anything since he last came.
+    pub(super) fn first_timed(&mut self) -> Option<Waker> {
+        self.places.iter_mut().filter(|place| place.deadline.is_some()).find_map(|place| place.waker.take())
+    }
+
+    /// All who wait with a deadline, to set the alarm anew.
+    pub(super) fn all_timed(&mut self, wakers: &mut Vec<Waker>) {
+        let timed = self.places.iter_mut().filter(|place| place.deadline.is_some());
+        wakers.extend(timed.filter_map(|place| place.waker.take()));
     }
 
     fn find(&mut self, ticket: u64) -> Option<&mut Place<C>> {

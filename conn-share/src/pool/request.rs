@@ -340,11 +340,15 @@ impl<'a, C: Send + 'static> Request<'a, C> {
         if books.line.fronts() > 0 && books.slots.tally().idle > 0 {
             books.hand_over(Instant::now(), &mut calls);
         }
+        // As when a loan ends: what was handed may be one too many by now.
+        if books.slots.tally().to_close > 0 {
+            calls.extend(books.drivers());
+        }
         self.left(books, calls);
         drop((left.waker, cut));
     }
 
-    fn left(&self, books: MutexGuard<'a, Books<C>>, mut calls: Calls) {
+    fn left(&self, mut books: MutexGuard<'a, Books<C>>, mut calls: Calls) {
         // The alarm has rung, and this one may have been the one to set it again.
         if self.deadline.is_some() && books.armed_for.is_none() {
             calls.add(books.line.first_timed());

@@ -70,6 +70,25 @@ async fn one_who_is_not_polled_when_its_time_has_come_keeps_nobody_busy() {
     assert!(kept.await.unwrap_err().is_timeout());
 }
 
+#[tokio::test(start_paused = true)]
+async fn those_who_are_not_polled_keep_nobody_from_his_timeout() {
+    let pool = numbers(1).start().await.unwrap();
+    let _held = pool.get().await.unwrap();
+    let mut kept: Vec<_> = [10, 20, 20].map(|limit| Box::pin(pool.get_timeout(Duration::from_secs(limit)))).into();
+    for request in &mut kept {
+        assert!(futures::poll!(request.as_mut()).is_pending());
+    }
+    let polled = tokio::spawn({
+        let pool = pool.clone();
+        async move { pool.get_timeout(Duration::from_secs(32)).await.map(drop) }
+    });
+    let began = tokio::time::Instant::now();
+    let result = tokio::time::timeout(Duration::from_secs(60), polled).await.expect("told in time").unwrap();
+    assert!(result.unwrap_err().is_timeout());
+    assert_eq!(began.elapsed().as_secs(), 32);
+    drop(kept);
+}
+
 #[tokio::test]
 async fn a_lazy_pool_connects_on_demand() {
     let device = Device::new();

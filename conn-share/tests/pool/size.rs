@@ -51,6 +51,23 @@ async fn a_smaller_pool_closes_idle_workers_now_and_loans_when_they_come_back() 
     assert!(pool.try_get().is_err());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_worker_too_many_is_closed_when_the_one_it_was_handed_to_gives_up() {
+    let pool = numbers(2).start().await.unwrap();
+    let held = [pool.get().await.unwrap(), pool.get().await.unwrap()];
+    let mut waiter = Box::pin(pool.get());
+    assert!(futures::poll!(waiter.as_mut()).is_pending());
+    let [one, _two] = held;
+    drop(one); // to the waiter, which does not come for it
+    pool.resize(1);
+    settle().await;
+    drop(waiter);
+    settle().await;
+    let status = pool.status();
+    assert_eq!((status.on_loan, status.closing, status.idle), (1, 0, 0), "{status:?}");
+    assert_eq!(status.counters.closed, 1);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_size_changes_under_load() {
     let device = Device::new();
