@@ -24,6 +24,9 @@ use super::{LockError, Lockable};
 /// section and then inside it, or be moved away from the section that polled it first.
 pub(crate) struct Section<'a, L: Lockable + ?Sized> {
     this: &'a L,
+    /// The lock of `this`, asked for once: it is anybody's method that gives it, and another lock the next time would be
+    /// left without having been entered.
+    core: &'a Arc<Core>,
     running: Running,
     wait: Option<Box<Wait<'a>>>,
     /// While in the queue.
@@ -73,6 +76,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
     pub(crate) fn new(this: &'a L, site: &'static Site) -> Self {
         Self {
             this,
+            core: this.conn_lock().core(),
             running: Running { site, depth: 0, marked: AtomicBool::new(false) },
             wait: None,
             ticket: 0,
@@ -84,7 +88,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
 
     #[inline(always)]
     fn core(&self) -> &'a Arc<Core> {
-        self.this.conn_lock().core()
+        self.core
     }
 
     /// Whether the body may run.
@@ -143,7 +147,7 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
     /// The same, with what is known about the body.
     #[inline(always)]
     pub(crate) fn frame_and_fate(&mut self, caller: Caller) -> (NewFrame<'_>, &mut Fate) {
-        let core = self.this.conn_lock().core();
+        let core = self.core;
         core.note_poll();
         (NewFrame::new(core, &self.running, caller), &mut self.fate)
     }

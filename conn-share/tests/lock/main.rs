@@ -4,6 +4,7 @@ mod cancel;
 mod cost;
 mod deadlock;
 mod ending;
+mod fickle;
 mod fifo;
 mod interruption;
 mod limits;
