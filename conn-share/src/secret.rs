@@ -62,6 +62,8 @@ pub(crate) fn shown(command: &str) -> String {
 }
 
 /// A line of configuration up to the first word that a secret follows, such as `password`.
+///
+/// Where no word announces it, a secret stays: `snmp-server host 192.0.2.1 version 2c COMMUNITY`, `authentication text SECRET`.
 pub(crate) fn masked(line: &str) -> String {
     // Every pool call comes by here, so nothing is allocated to compare.
     let holds = |word: &str, part: &str| {
@@ -69,7 +71,11 @@ pub(crate) fn masked(line: &str) -> String {
     };
     let announces = |word: &str| {
         ["passw", "passphrase", "secret", "community", "psk", "shared-key"].iter().any(|part| holds(word, part))
-            || ["key", "key-string", "md5", "sha"].iter().any(|whole| word.eq_ignore_ascii_case(whole))
+            || ["key", "key-string", "md5"].iter().any(|whole| word.eq_ignore_ascii_case(whole))
+            || word.as_bytes().last_chunk::<4>().is_some_and(|end| end.eq_ignore_ascii_case(b"-key"))
+            || word.as_bytes().split_first_chunk::<3>().is_some_and(|(start, rest)| {
+                start.eq_ignore_ascii_case(b"sha") && rest.iter().all(|byte| byte.is_ascii_digit() || *byte == b'-')
+            })
     };
     let mut end = 0;
     for word in line.split_inclusive(char::is_whitespace) {
@@ -91,6 +97,14 @@ mod tests {
         assert_eq!(shown("show version"), "show version");
         assert_eq!(shown("username admin secret 9 $9$hunter2"), "username admin secret …");
         assert_eq!(shown("snmp-server community hunter2 ro"), "snmp-server community …");
+        assert_eq!(shown("ntp Authentication-Key hunter2"), "ntp Authentication-Key …");
+        assert_eq!(shown("pre-shared-key hunter2"), "pre-shared-key …");
+        assert_eq!(shown("auth-password hunter2"), "auth-password …");
+        for word in ["sha", "SHA256", "sha-256", "sha2-512"] {
+            assert_eq!(shown(&format!("auth {word} hunter2")), format!("auth {word} …"));
+        }
+        assert_eq!(shown("say shade é-key"), "say shade é-key");
+        assert_eq!(shown("show shadow monkey"), "show shadow monkey");
         assert_eq!(shown("enable password"), "enable password");
         assert_eq!(shown("say \u{1b}[2J \"x\""), "say \\u{1b}[2J \\\"x\\\"");
         assert_eq!(shown(&"é".repeat(50)), "é".repeat(40) + "…");

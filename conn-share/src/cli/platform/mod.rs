@@ -259,7 +259,7 @@ impl Platform {
     }
 
     /// Says that a command that begins with `start` leaves nothing behind in the session: neither mode, paging, width nor log lines on the
-    /// terminal. `"show "` on most routers.
+    /// terminal. `"show "` on most routers. Not so with a `;` in it, behind which some devices take another command.
     ///
     /// A pool puts a worker back into the state in which it was opened before the next caller gets it. After nothing but such commands,
     /// with the prompt of the mode that it was opened in, there is nothing to put back, and the device is not asked.
@@ -427,7 +427,8 @@ impl Platform {
 
     /// Whether `command` leaves nothing behind in the session.
     pub(crate) fn is_harmless(&self, command: &str) -> bool {
-        self.harmless.iter().any(|start| command.starts_with(start.as_str()))
+        // Behind a semicolon some devices take another command.
+        !command.contains(';') && self.harmless.iter().any(|start| command.starts_with(start.as_str()))
     }
 
     /// The line of `text` that refuses a command.
@@ -523,6 +524,9 @@ mod tests {
             assert!(!frr.is_harmless(command), "{command}");
         }
         assert!(!Platform::named("generic").expect("built in").is_harmless("show version"));
+        let nxos = Platform::named("cisco_nxos").expect("built in");
+        assert!(nxos.is_harmless("show clock"));
+        assert!(!nxos.is_harmless("show clock ; terminal monitor"));
     }
 
     #[test]

@@ -39,6 +39,7 @@ use writer::Feed;
 ///   a [`ReplayConnection`](crate::ReplayConnection) plays the log back.
 /// - **Secrets are `***`**: the passwords and secrets of the login, the answers of [`Interaction`](crate::Interaction)s, and in what is sent the
 ///   words behind `password`, `secret`, `community`, `key` and their like; also where a device echoes them, in however many pieces.
+///   Where no such word stands before it, a secret stays: `snmp-server host 192.0.2.1 version 2c COMMUNITY`, `authentication text SECRET`.
 ///   Echoes of fewer than six characters are only looked for right after they were typed. What a device shows of its own
 ///   configuration is not known to be a secret, and stays.
 /// - **A slow writer holds nobody up.** A thread of the log's own writes; what waits for it is bounded by 1 MiB, and beyond that

@@ -23,6 +23,8 @@ const KNOWN: usize = 256;
 #[derive(Default)]
 pub(super) struct Secrets {
     known: VecDeque<Known>,
+    /// So many of them, the first, are never forgotten.
+    kept: usize,
 }
 
 struct Known {
@@ -31,15 +33,31 @@ struct Known {
     lines: usize,
 }
 
+impl Known {
+    fn new(text: &str) -> Self {
+        Self { text: Zeroizing::new(text.as_bytes().to_vec()), lines: 0 }
+    }
+}
+
 impl Secrets {
+    /// A secret of the login: every session needs it anew, so it is never forgotten.
+    pub(super) fn keep(&mut self, text: &str) {
+        if text.is_empty() || self.known.iter().take(self.kept).any(|known| *known.text == text.as_bytes()) {
+            return;
+        }
+        self.known.insert(self.kept, Known::new(text));
+        self.kept += 1;
+    }
+
+    /// A secret that came up on the way.
     pub(super) fn know(&mut self, text: &str) {
         if text.is_empty() || self.known.iter().any(|known| *known.text == text.as_bytes()) {
             return;
         }
-        if self.known.len() == KNOWN {
-            self.known.pop_front();
+        if self.known.len() - self.kept >= KNOWN {
+            self.known.remove(self.kept);
         }
-        self.known.push_back(Known { text: Zeroizing::new(text.as_bytes().to_vec()), lines: 0 });
+        self.known.push_back(Known::new(text));
     }
 
     /// `line` goes out. Without its secrets, which are looked for from now on.
@@ -258,5 +276,14 @@ mod tests {
         let mut secrets = secrets();
         (0..10 * KNOWN).for_each(|number| secrets.know(&format!("secret-{number}")));
         assert_eq!(secrets.known.len(), KNOWN);
+    }
+
+    #[test]
+    fn a_secret_of_the_login_outlives_those_that_came_up_on_the_way() {
+        let mut secrets = Secrets::default();
+        secrets.keep("hunter22");
+        (0..2 * KNOWN).for_each(|number| secrets.know(&format!("secret-{number}")));
+        assert_eq!(secrets.typed("hunter22\n"), "***\n");
+        assert_eq!(secrets.known.len(), KNOWN + 1);
     }
 }

@@ -29,7 +29,7 @@ impl Logging {
     /// A log of what the connection called `name` says, without these secrets.
     pub(crate) fn new<'a>(log: SessionLog, name: &str, secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
         let logging = Self { log, name: one_word(name), secrets: Arc::default() };
-        secrets.into_iter().for_each(|secret| logging.secrets().know(secret.expose()));
+        secrets.into_iter().for_each(|secret| logging.secrets().keep(secret.expose()));
         logging
     }
 

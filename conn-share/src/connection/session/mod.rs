@@ -111,7 +111,8 @@ impl Session {
     /// The exchange that runs `command`, and the note that it may change what a reset puts back.
     fn command(&mut self, command: &str, options: &ExecuteOptions) -> Result<Exchange> {
         check(command)?;
-        self.touched |= !self.known.platform.is_harmless(command);
+        // What answers a question may be anything.
+        self.touched |= !options.interactions.is_empty() || !self.known.platform.is_harmless(command);
         Ok(Exchange::command(&self.known, command, self.now())
             .expecting(options.prompt.clone())
             .interacting(options.interactions.clone())
