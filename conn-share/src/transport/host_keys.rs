@@ -35,6 +35,8 @@ pub struct HostKeys {
     policy: Policy,
     files: Vec<PathBuf>,
     default_files: bool,
+    /// Nobody chose it, so that an OpenSSH configuration may.
+    unset: bool,
 }
 
 /// What to do about a key that no file knows.
@@ -71,6 +73,7 @@ impl HostKeys {
     #[must_use]
     pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
         self.files.push(path.into());
+        self.unset = false;
         self
     }
 
@@ -78,17 +81,18 @@ impl HostKeys {
     #[must_use]
     pub fn without_default_files(mut self) -> Self {
         self.default_files = false;
+        self.unset = false;
         self
     }
 
     fn with_policy(policy: Policy) -> Self {
-        Self { policy, files: Vec::new(), default_files: true }
+        Self { policy, files: Vec::new(), default_files: true, unset: false }
     }
 }
 
 impl Default for HostKeys {
     fn default() -> Self {
-        Self::known()
+        Self { unset: true, ..Self::known() }
     }
 }
 
@@ -96,6 +100,16 @@ impl Default for HostKeys {
 impl HostKeys {
     pub(super) fn policy(&self) -> Policy {
         self.policy
+    }
+
+    /// Whether nobody chose it.
+    pub(super) fn is_unset(&self) -> bool {
+        self.unset
+    }
+
+    /// Whether it says itself which files count.
+    pub(super) fn names_files(&self) -> bool {
+        !self.files.is_empty() || !self.default_files
     }
 
     /// The files given by the caller.

@@ -49,7 +49,7 @@ impl Carrier {
         let members = members?;
         let (pipe, handle) = (life.shared_pipe(), Arc::new(handle));
         let (errands, waiting) = mpsc::unbounded_channel();
-        tokio::spawn(keep(Arc::clone(&handle), life, waiting));
+        tokio::spawn(keep(Arc::clone(&handle), Arc::clone(&members), life, waiting));
         Some(Arc::new(Self { pipe, handle, members, errands, taken: AtomicUsize::new(0) }))
     }
 
@@ -112,12 +112,30 @@ impl Place {
     }
 
     async fn open(self, errand: impl FnOnce(Reply) -> Errand) -> Result<Seat, russh::Error> {
-        let (reply, answer) = oneshot::channel();
+        let (reply, receiver) = oneshot::channel();
         let asked = self.0.errands.send(errand(reply));
         asked.map_err(|_| russh::Error::Disconnect)?;
-        let channel = answer.await.map_err(|_| russh::Error::Disconnect)??;
+        let mut answer = Answer { receiver, carrier: &self.0 };
+        let channel = (&mut answer.receiver).await.map_err(|_| russh::Error::Disconnect)??;
+        drop(answer);
         let (reading, half) = channel.split();
         Ok(Seat { id: half.id(), half: Some(half), reading: Some(reading), place: self })
+    }
+}
+
+/// The keeper's answer on its way. A channel that has come when this is dropped, and that nobody takes any more, is closed.
+struct Answer<'a> {
+    receiver: oneshot::Receiver<Result<Channel<Msg>, russh::Error>>,
+    carrier: &'a Carrier,
+}
+
+impl Drop for Answer<'_> {
+    fn drop(&mut self) {
+        self.receiver.close();
+        if let Ok(Ok(channel)) = self.receiver.try_recv() {
+            self.carrier.members.forget(channel.id());
+            let _ = self.carrier.errands.send(Errand::Close(channel.split().1));
+        }
     }
 }
 
@@ -172,12 +190,17 @@ impl Drop for Seat {
 }
 
 /// Runs errands until nobody is left to send any, then ends the session.
-async fn keep(handle: Arc<Handle<Events>>, life: Lifeline, mut errands: mpsc::UnboundedReceiver<Errand>) {
+async fn keep(
+    handle: Arc<Handle<Events>>,
+    members: Arc<Members>,
+    life: Lifeline,
+    mut errands: mpsc::UnboundedReceiver<Errand>,
+) {
     let mut under_way = FuturesUnordered::<BoxFuture<'static, ()>>::new();
     loop {
         tokio::select! {
             errand = errands.recv() => match errand {
-                Some(errand) => under_way.push(Box::pin(run(Arc::clone(&handle), errand))),
+                Some(errand) => under_way.push(Box::pin(run(Arc::clone(&handle), Arc::clone(&members), errand))),
                 None => break,
             },
             Some(()) = under_way.next() => {}
@@ -191,7 +214,7 @@ async fn keep(handle: Arc<Handle<Events>>, life: Lifeline, mut errands: mpsc::Un
     let _ = tokio::time::timeout(GOODBYE, goodbye).await;
 }
 
-async fn run(handle: Arc<Handle<Events>>, errand: Errand) {
+async fn run(handle: Arc<Handle<Events>>, members: Arc<Members>, errand: Errand) {
     let (opened, reply) = match errand {
         Errand::Shell(reply) => (handle.channel_open_session().await, reply),
         Errand::Tunnel { host, port, reply } => {
@@ -203,6 +226,7 @@ async fn run(handle: Arc<Handle<Events>>, errand: Errand) {
         }
     };
     if let Err(Ok(unwanted)) = reply.send(opened) {
+        members.forget(unwanted.id());
         let _ = unwanted.close().await;
     }
 }

@@ -59,8 +59,8 @@ impl Events {
             Channels::One(Some(one)) if *one == channel => self.pipe.end(End::Closed),
             Channels::One(_) => {}
             Channels::Many(members) => {
-                let member = if altogether { members.forget(channel) } else { members.get(channel) };
-                match member {
+                match members.get(channel) {
+                    // It stays until its seat is given up: whoever opened it may not have come for it yet.
                     Some(Member::Stream(pipe)) => {
                         pipe.end(End::Closed);
                         if altogether {
@@ -68,7 +68,10 @@ impl Events {
                         }
                     }
                     // After its output comes how it ended.
-                    Some(Member::Run(run)) if altogether => run.end(End::Closed),
+                    Some(Member::Run(run)) if altogether => {
+                        members.forget(channel);
+                        run.end(End::Closed);
+                    }
                     Some(Member::Run(_)) | None => {}
                 }
             }

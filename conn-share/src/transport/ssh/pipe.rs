@@ -107,8 +107,8 @@ impl Pipe {
     /// Appends what arrived. Never waits; the reader hears of it from [`Pipe::announce`], before the task next waits.
     pub(super) fn push(&self, bytes: &[u8]) {
         let mut state = self.state();
-        if self.session.is_some() && matches!(state.end, Some(End::Cut | End::Lost { .. })) {
-            // Nobody reads it, and the others go on.
+        if self.session.is_some() && state.end.is_some() {
+            // Nobody reads it, or nothing may come any more; and the others go on.
             return;
         }
         state.unread.extend_from_slice(bytes);

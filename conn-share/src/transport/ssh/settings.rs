@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use super::DEFAULT_PORT;
 use super::ssh_config::{HostConfig, Source};
-use crate::{Error, ErrorKind, HostKeys, Result, Secret, SshAgent, Target};
+use crate::transport::host_keys::Policy;
+use crate::{Credential, Error, ErrorKind, HostKeys, Result, Secret, SshAgent, Target};
 
 /// So many hosts may lie on the way. More are a ring in the configuration.
 const MOST_HOPS: usize = 8;
@@ -182,14 +183,19 @@ fn agent(target: &Target, config: &HostConfig, has_config: bool) -> Option<SshAg
     }
 }
 
-/// The target's own, unless it has not been told any and the configuration has.
+/// The target's own policy, unless it has not been told any and the configuration has; and the same of the files.
 fn host_keys(target: &Target, config: &HostConfig) -> HostKeys {
-    if target.host_keys != HostKeys::default() {
-        return target.host_keys.clone();
+    let own = &target.host_keys;
+    if own.policy() == Policy::AcceptAny || own.names_files() {
+        return own.clone();
     }
     let (users, machines) = (&config.user_known_hosts_files, &config.global_known_hosts_files);
     // `no` is taken for `accept-new`: that a key which has changed is refused is not up to a file.
-    let accepts_new = matches!(config.strict_host_key_checking.as_deref(), Some("accept-new" | "no" | "off"));
+    let accepts_new = if own.is_unset() {
+        matches!(config.strict_host_key_checking.as_deref(), Some("accept-new" | "no" | "off"))
+    } else {
+        own.policy() == Policy::WriteDown
+    };
     let mut trust = if accepts_new { HostKeys::accept_new() } else { HostKeys::known() };
     if users.is_none() && machines.is_none() {
         return trust;
@@ -254,7 +260,8 @@ fn jumps(target: &Target, config: &HostConfig, source: Option<&Source>, depth: u
     let mut way = Vec::new();
     for (at, place) in named.split(',').enumerate() {
         let mut hop = place_of(place.trim())?;
-        if hop.host == target.host && hop.port.is_none_or(|port| Some(port) == target.port) {
+        let port = |own: Option<u16>| own.or(config.port).unwrap_or(DEFAULT_PORT);
+        if hop.host == target.host && port(hop.port) == port(target.port) {
             // `Host *` with a jump host is about the jump host, too, which is not reached through itself.
             continue;
         }
@@ -263,10 +270,15 @@ fn jumps(target: &Target, config: &HostConfig, source: Option<&Source>, depth: u
         } else if source.is_some() {
             hop.ssh_config = Some(PathBuf::new());
         } else {
-            // No configuration: the same login, and the same known hosts.
+            // No configuration: the same keys and known hosts. The password is the target's alone, as with OpenSSH.
             hop.host_keys = target.host_keys.clone();
             let username = std::mem::take(&mut hop.credential.username);
-            hop.credential = target.credential.clone();
+            hop.credential = Credential { password: None, ..target.credential.clone() };
+            for name in ["identity_file", "certificate_file", "identity_agent", "identities_only"] {
+                if let Some(value) = target.arguments.get(name) {
+                    hop.arguments.insert(name.into(), value.clone());
+                }
+            }
             if !username.is_empty() {
                 hop.credential.username = username;
             }
@@ -326,8 +338,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_named_jump_host_logs_in_like_the_target_unless_a_configuration_says_how() {
+    async fn a_named_jump_host_gets_the_targets_keys_and_not_its_password() {
         let target = Target::new("r1").username("admin").password("secret").argument("proxy_jump", "one,ops@two:2222");
+        let target = target.argument("identity_file", "/keys/mine");
         let settings = Settings::of(&target).await.expect("settled");
         let hops: Vec<_> = settings
             .jumps
@@ -335,8 +348,44 @@ mod tests {
             .map(|hop| (hop.user.as_str(), hop.host.as_str(), hop.port, hop.jumps.len()))
             .collect();
         assert_eq!(hops, [("admin", "one", 22, 0), ("ops", "two", 2222, 0)]);
-        assert!(settings.jumps.iter().all(|hop| hop.password.is_some()));
+        assert!(settings.jumps.iter().all(|hop| hop.password.is_none() && hop.keys.len() == settings.keys.len()));
+        assert!(settings.password.is_some() && !settings.keys.is_empty());
+    }
 
+    #[tokio::test]
+    async fn a_host_is_its_own_jump_host_by_another_port() {
+        let target = Target::new("10.0.0.1").port(2222).argument("proxy_jump", "10.0.0.1");
+        let settings = Settings::of(&target).await.expect("settled");
+        assert_eq!(settings.jumps.iter().map(|hop| hop.port).collect::<Vec<_>>(), [22]);
+        let settings = Settings::of(&target.port(22)).await.expect("settled");
+        assert!(settings.jumps.is_empty());
+    }
+
+    #[test]
+    fn which_host_keys_are_trusted_is_up_to_the_target_before_a_configuration() {
+        let config = HostConfig {
+            strict_host_key_checking: Some("no".into()),
+            user_known_hosts_files: Some(vec!["/lab/known".into()]),
+            ..HostConfig::default()
+        };
+        let told = |keys: Option<HostKeys>| {
+            let target = Target::new("r1");
+            host_keys(&keys.map_or(target.clone(), |keys| target.host_keys(keys)), &config)
+        };
+        assert_eq!(told(None).policy(), Policy::WriteDown);
+        assert_eq!(told(Some(HostKeys::known())).policy(), Policy::Refuse, "not loosened by a file");
+        let new = told(Some(HostKeys::accept_new()));
+        assert_eq!(new.policy(), Policy::WriteDown);
+        assert_eq!(
+            new.given_files().collect::<Vec<_>>(),
+            [std::path::Path::new("/lab/known")],
+            "the files still count"
+        );
+        assert_eq!(told(Some(HostKeys::known().file("/own"))), HostKeys::known().file("/own"));
+    }
+
+    #[tokio::test]
+    async fn a_configuration_names_jump_hosts_and_rings_end() {
         let mut ring = Target::new("r0");
         for number in 1..12 {
             ring = Target::new(format!("r{number}")).jump(ring);

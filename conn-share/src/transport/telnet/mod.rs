@@ -66,9 +66,10 @@ pub(crate) async fn raw(target: &Target, deadline: Deadline) -> Result<Box<dyn T
 
 async fn dial(target: &Target, port: u16, deadline: Deadline) -> Result<TcpStream> {
     const PHASE: &str = "connecting";
-    if let Some(jump) = &target.jump {
+    let named = target.arguments.get("proxy_jump").filter(|named| !named.eq_ignore_ascii_case("none"));
+    if let Some(way) = target.jump.as_ref().map(|jump| &jump.name).or(named) {
         // Straight there would be another way than the one that was asked for.
-        let text = format!("the target is to be reached through {:?}, which Telnet cannot do", jump.name);
+        let text = format!("the target is to be reached through {way:?}, which Telnet cannot do");
         return Err(Error::new(ErrorKind::Config, text).with_device(&target.name));
     }
     let limit = deadline.remaining().unwrap_or_default();
