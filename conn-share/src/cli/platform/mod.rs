@@ -287,7 +287,7 @@ impl Platform {
     }
 
     /// The command that puts the lines of `configure` in force, where they are a candidate until then. `said` has to be part
-    /// of the answer; empty where the device says nothing when all went well.
+    /// of the answer; empty where the device says nothing when all went well, and then a line that begins with `%` is a complaint.
     #[must_use]
     pub fn commit(mut self, command: impl Into<String>, said: impl Into<String>) -> Self {
         self.commit = Some(Commit { command: command.into(), said: said.into() });

@@ -85,9 +85,15 @@ impl Session {
         })?;
         let asked =
             || reply.lines().find(|line| platform.questions().iter().any(|question| line.contains(&question.end)));
+        // Long answers, too: nothing in them was asked for.
+        let refused = reply.refused().or_else(|| reply.lines().find_map(|line| platform.refusal_in(line)));
         let silent = || (!reply.contains(&commit.said)).then(|| reply.lines().last().unwrap_or_default());
-        if let Some(said) = reply.refused().or_else(asked).or_else(silent) {
-            let message = format!("`{}` failed: {}; no line is in force", commit.command, typed(said));
+        // Where success is silent, everything that reads like a complaint may be a failure.
+        let complaint = || reply.lines().find(|line| commit.said.is_empty() && line.trim_start().starts_with('%'));
+        let failed = refused.or_else(asked).map(|said| (said, "no line is in force"));
+        let doubtful = || silent().or_else(complaint).map(|said| (said, "whether the lines are in force is not known"));
+        if let Some((said, outcome)) = failed.or_else(doubtful) {
+            let message = format!("`{}` failed: {}; {outcome}", commit.command, typed(said));
             return Err(Error::new(ErrorKind::Refused, message).with_sent(true).with_phase("committing"));
         }
         if !reply.is_empty() {

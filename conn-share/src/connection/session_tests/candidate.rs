@@ -50,6 +50,11 @@ async fn a_commit_that_fails_leaves_nothing_behind() {
         router.configure("set right").await.expect("committed");
         assert_eq!(record.committed(), ["set right"], "{style:?}");
     }
+    for style in COMMITTING {
+        let (router, _) = device_of(style).await;
+        let error = router.configure("set doubtful").await.expect_err("no success");
+        assert!(error.to_string().ends_with("; whether the lines are in force is not known"), "{error}");
+    }
     // Somebody else committed meanwhile, and the device asks whether to go on.
     let (router, record) = device_of(peer::Style::Xr).await;
     let error = router.configure("set contested").await.expect_err("not without a person");

@@ -352,6 +352,9 @@ impl Device {
                 })
                 .await;
         }
+        if self.candidate.iter().any(|line| line == "set doubtful") {
+            return self.say("% Something nobody has seen before\r\n").await;
+        }
         if self.candidate.iter().any(|line| line == "set contested") {
             self.say("Would you like to proceed with this commit anyway? [no]: ").await?;
             let mut answer = Vec::new();
