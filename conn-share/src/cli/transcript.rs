@@ -137,8 +137,15 @@ impl Transcript {
     /// The answer is over.
     fn end(&mut self) {
         let Some((turn, command)) = self.command.take() else { return };
-        let prompt = self.last_line();
+        let mut prompt = self.last_line();
         let mut text = decode(self.screen.take_text(usize::MAX));
+        // As in a live session: output whose last line has no end, and the known prompt behind it.
+        if let Some(output) = prompt.strip_suffix(self.prompt.as_str()).filter(|_| !self.prompt.is_empty())
+            && !output.is_empty()
+        {
+            text.push_str(output);
+            prompt.clone_from(&self.prompt);
+        }
         if !self.echoed
             && let Some(start) = after_echo(&text, &self.prompt, &command)
         {
@@ -146,7 +153,6 @@ impl Transcript {
         }
         if self.doubles
             && let Some(rest) = text.strip_suffix('\n').and_then(|text| text.strip_suffix(prompt.as_str()))
-            && (rest.is_empty() || rest.ends_with('\n'))
         {
             text.truncate(rest.len());
         }
@@ -191,6 +197,7 @@ mod tests {
         check(&["< r1# ", "> a\n7\x08", "< a\r\nx\r\nr1# 7\x08 \x08"], &[("a", "x", "r1# ")]);
         check(&["< r1# ", "> a\n7\x08", "< a\r\n7^Hx\r\nr1# "], &[("a", "x", "r1# ")]);
         check(&["< r1# ", "> a\r\n", "< a\r\nx\r\nr1# \r\nr1# "], &[("a", "x", "r1# ")]);
+        check(&["< x$ ", "> printf x\n", "< printf x\r\nxx$ "], &[("printf x", "x", "x$ ")]);
         check(&["< r1# ", "> a\n", "< \r\n%LOG\r\nr1# a\r\nx\r\nr1# "], &[("a", "x", "r1# ")]);
     }
 

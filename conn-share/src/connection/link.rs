@@ -292,8 +292,9 @@ impl Link {
         *self.life.line() = None;
         let limit = self.connect_timeout;
         let deadline = deadline.min(Deadline::after(limit));
-        let cuts = self.life.cuts();
+        // In this order: a cut in between is heard of.
         let was_cut = self.life.was_cut.notified();
+        let cuts = self.life.cuts();
         let transport = tokio::select! {
             transport = deadline.bound((self.opener)(deadline)) => transport
                 .map_err(|_| Error::timeout("connecting", limit))?

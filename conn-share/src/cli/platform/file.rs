@@ -121,12 +121,12 @@ fn platform(root: &Place<'_>) -> Result<Platform> {
         platform = platform.question(required(&place, "ends_with")?, required(&place, "answer")?);
     }
     for place in each(root, "above_prompt")? {
-        only(&place, &["starts_with", "ends_with"])?;
-        platform = platform.above_prompt(optional(&place, "starts_with")?, optional(&place, "ends_with")?);
+        let (starts, ends) = either(&place, "starts_with", "ends_with")?;
+        platform = platform.above_prompt(starts, ends);
     }
     for place in each(root, "refusals")? {
-        only(&place, &["starts_with", "contains"])?;
-        platform = platform.refusal(optional(&place, "starts_with")?, optional(&place, "contains")?);
+        let (starts, contains) = either(&place, "starts_with", "contains")?;
+        platform = platform.refusal(starts, contains);
     }
     for place in each(root, "proofs")? {
         platform = platform.proof(proof(&place)?);
@@ -200,10 +200,14 @@ fn missing(place: &Place<'_>, key: &str) -> Error {
 }
 
 fn required(place: &Place<'_>, key: &str) -> Result<String> {
-    match place.get(key)? {
-        Some(place) if place.raw()?.is_empty() => Err(place.error("expected a text, found nothing")),
-        Some(place) => Ok(place.raw()?.to_owned()),
-        None => Err(missing(place, key)),
+    place.get(key)?.map_or_else(|| Err(missing(place, key)), |place| text(&place))
+}
+
+/// A text that would fit everything is a mistake.
+fn text(place: &Place<'_>) -> Result<String> {
+    match place.raw()? {
+        "" => Err(place.error("expected a text, found nothing")),
+        text => Ok(text.to_owned()),
     }
 }
 
@@ -211,12 +215,22 @@ fn optional(place: &Place<'_>, key: &str) -> Result<String> {
     Ok(place.get(key)?.map_or(Ok(""), |place| place.raw())?.to_owned())
 }
 
+/// Two texts, one of which may be left out.
+fn either(place: &Place<'_>, one: &str, other: &str) -> Result<(String, String)> {
+    only(place, &[one, other])?;
+    let texts = (optional(place, one)?, optional(place, other)?);
+    if texts.0.is_empty() && texts.1.is_empty() {
+        return Err(place.error(format!("expected `{one}` or `{other}`")));
+    }
+    Ok(texts)
+}
+
 fn each<'a>(root: &Place<'a>, key: &str) -> Result<Vec<Place<'a>>> {
     Ok(root.get(key)?.map_or(Vec::new(), |place| place.items()))
 }
 
 fn texts(root: &Place<'_>, key: &str) -> Result<Vec<String>> {
-    each(root, key)?.iter().map(|place| place.raw().map(str::to_owned)).collect()
+    each(root, key)?.iter().map(text).collect()
 }
 
 #[cfg(test)]
@@ -301,6 +315,10 @@ kill_line: ctrl-u
             ("name: x\nproofs: [key]", "x.yaml:2: proofs: expected `typeahead`, "),
             ("name: x\nproofs:\n- {command: 'echo {a}{b}'}", "x.yaml:3: proofs.command: expected `typeahead`, "),
             ("name: x\nproofs: {quiet: 0}", "x.yaml:2: proofs.quiet: expected milliseconds from 1 to 60000"),
+            ("name: x\npagers: ''", "x.yaml:2: pagers: expected a text, found nothing"),
+            ("name: x\nharmless: ['']", "x.yaml:2: harmless: expected a text, found nothing"),
+            ("name: x\nrefusals: [{}]", "x.yaml:2: refusals: expected `starts_with` or `contains`"),
+            ("name: x\nabove_prompt: [{}]", "x.yaml:2: above_prompt: expected `starts_with` or `ends_with`"),
             ("name: x\ninterrupt: ctrl-cc", "x.yaml:2: interrupt: expected one letter behind `ctrl-`"),
             ("name: x\nname: y", "x.yaml:2: expected each key once"),
             ("name: [", "x.yaml:2: not valid YAML"),

@@ -267,3 +267,26 @@ async fn a_session_from_its_login_on() {
     assert!(all.contains("[r1 1] > ***\\n") && all.contains("> username admin password ***\\n"), "{all}");
     assert!(all.ends_with("[r1 1] # closed"), "{all}");
 }
+
+/// A writer that panics.
+struct Panics;
+
+impl Write for Panics {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        panic!("the writer panics")
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_writer_that_panics_leaves_nobody_waiting() {
+    let log = SessionLog::to(Panics);
+    log.0.put("a line\n".to_owned());
+    for _ in 0..2 {
+        let flushed = tokio::time::timeout(std::time::Duration::from_secs(60), log.flush());
+        flushed.await.expect("told").expect_err("it panicked");
+    }
+}

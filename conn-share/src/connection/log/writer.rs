@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -46,7 +47,12 @@ impl Feed {
     pub(super) fn start(writer: Box<dyn Write + Send>) -> Self {
         let line = Arc::new(Line::default());
         let theirs = line.clone();
-        let started = thread::Builder::new().name("session-log".into()).spawn(move || theirs.serve(writer));
+        let started = thread::Builder::new().name("session-log".into()).spawn(move || {
+            // A writer that panics is one that failed: those who wait for a flush have to hear of it.
+            if catch_unwind(AssertUnwindSafe(|| theirs.serve(writer))).is_err() {
+                theirs.fail(&io::Error::other("the writer of the session log panicked"));
+            }
+        });
         if let Err(error) = started {
             line.fail(&error);
         }
@@ -90,7 +96,7 @@ impl Feed {
             state.items.push_back(Item::Flush(done));
         }
         self.line.changed.notify_one();
-        // The thread answers all it was asked, but for a panic of the writer.
+        // The thread answers all it was asked, but for what it was at when the writer panicked.
         written.await.unwrap_or_else(|_| Err(io::Error::other("the writer of the session log panicked")))
     }
 }

@@ -82,16 +82,24 @@ fn not_a_turn(at: &str) -> Error {
 /// What the sessions called `name` said; the number of the line that is none.
 fn read(text: &str, name: &str) -> std::result::Result<Recording, usize> {
     let mut sessions: BTreeMap<&str, Transcript> = BTreeMap::new();
+    let mut said = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let Some(turn) = Turn::read(line) else { return Err(index + 1) };
-        if turn.mark == '#' || !turn.is_of(name) {
+        if !turn.is_of(name) {
+            continue;
+        }
+        if turn.mark == '#' {
+            // A log is added to by one run after the other, and each numbers its sessions from the start.
+            if turn.text == "open" {
+                said.extend(sessions.remove(turn.origin).map(Transcript::finish).into_iter().flatten());
+            }
             continue;
         }
         let bytes = unescape(turn.text).ok_or(index + 1)?;
         let session = sessions.entry(turn.origin).or_insert_with(Transcript::new);
         if turn.mark == '>' { session.typed(index, &bytes) } else { session.heard(&bytes) }
     }
-    let mut said: Vec<Said> = sessions.into_values().flat_map(Transcript::finish).collect();
+    said.extend(sessions.into_values().flat_map(Transcript::finish));
     said.sort_by_key(|said| said.turn);
     Ok(Recording { said })
 }

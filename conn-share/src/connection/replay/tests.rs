@@ -161,3 +161,22 @@ async fn a_session_logged_and_played_back() {
     let error = played.execute("show clock").await.expect_err("over");
     assert!(error.to_string().starts_with("r1 via console: `show clock` was asked"), "{error}");
 }
+
+#[tokio::test]
+async fn the_sessions_of_two_runs_in_one_log_are_two() {
+    let run = |answer: &str| {
+        [
+            "# open".to_owned(),
+            r"< r1# ".to_owned(),
+            r"> show a\n".to_owned(),
+            format!(r"< show a\r\n{answer}\r\nr1# "),
+            "# closed".to_owned(),
+        ]
+        .map(|turn| format!("2026-01-01T00:00:00.000Z [r1 1] {turn}\n"))
+        .concat()
+    };
+    let router = ReplayConnection::new(Recording::parse(&(run("1") + &run("2"))).expect("a log"));
+    router.connect().await.expect("nothing can go wrong");
+    assert_eq!(router.execute("show a").await.expect("recorded"), "1");
+    assert_eq!(router.execute("show a").await.expect("recorded"), "2");
+}
