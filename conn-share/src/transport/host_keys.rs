@@ -30,7 +30,7 @@ use std::path::PathBuf;
 /// let target = Target::new("192.0.2.1").host_keys(lab.clone());
 /// let options = ConnectOptions::new().host_keys(lab);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct HostKeys {
     policy: Policy,
     files: Vec<PathBuf>,
@@ -89,6 +89,16 @@ impl HostKeys {
         Self { policy, files: Vec::new(), default_files: true, unset: false }
     }
 }
+
+/// Chosen or not, the same keys are trusted.
+impl PartialEq for HostKeys {
+    fn eq(&self, other: &Self) -> bool {
+        let said = |keys: &Self| (keys.policy, keys.default_files);
+        said(self) == said(other) && self.files == other.files
+    }
+}
+
+impl Eq for HostKeys {}
 
 impl Default for HostKeys {
     fn default() -> Self {

@@ -135,10 +135,13 @@ impl Protocol {
     /// Appends `data` to `out` as it goes over the line.
     ///
     /// A carriage return without a line feed is followed by NUL, unless the peer takes binary data or has never
-    /// shown that it speaks Telnet: something that is no Telnet server would see the NUL as input.
+    /// shown that it speaks Telnet: something that is no Telnet server would see the NUL as input. To a peer that takes
+    /// binary data the pair of RFC 854 is two keys and no line end (RFC 856): it gets the carriage return alone, as the Enter key
+    /// sends it. From when on is told by our own agreement, which goes out in order with the data.
     pub(super) fn send(&self, data: &[u8], out: &mut Vec<u8>) {
         out.reserve(data.len());
-        let pad = self.speaks_telnet && !self.ours.is_on(BINARY);
+        let binary = self.ours.is_on(BINARY);
+        let pad = self.speaks_telnet && !binary;
         let mut rest = data;
         while let Some(at) = rest.iter().position(|byte| matches!(*byte, IAC | CR)) {
             let (plain, tail) = rest.split_at(at);
@@ -150,7 +153,7 @@ impl Protocol {
                 _ if pad && tail.first() != Some(&LF) => out.push(NUL),
                 _ => {}
             }
-            rest = tail;
+            rest = if binary && byte == [CR] { tail.strip_prefix(&[LF]).unwrap_or(tail) } else { tail };
         }
         out.extend_from_slice(rest);
     }

@@ -195,6 +195,9 @@ fn what_is_sent_is_escaped() {
     }
     receive(&mut protocol, &[IAC, DO, BINARY]);
     assert_eq!(sent(&protocol, b"a\rb\xff"), b"a\rb\xff\xff");
+    let mut line = Vec::new();
+    protocol.send(b"show\r\n", &mut line);
+    assert_eq!(line, b"show\r", "a line end there is the Enter key's");
 }
 
 #[test]
