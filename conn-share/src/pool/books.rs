@@ -169,6 +169,28 @@ impl<C> Books<C> {
         self.line.waiting() > 0 || !self.attendants.is_empty() || matches!(self.keeper, Keeper::Present(_))
     }
 
+    /// The alarm has rung in the runtime `here`, and nobody has set it since: says what to set it to, if somebody waits
+    /// for it. Whoever is told `true` does it.
+    pub(super) fn rearm(&mut self, here: RuntimeId) -> bool {
+        if self.armed_for.is_some() || self.rang_in.take_if(|rang| *rang == here).is_none() {
+            return false;
+        }
+        self.armed_for = self.line.earliest_deadline().map(|at| (at, here));
+        self.armed_for.is_some()
+    }
+
+    /// The same where the caller cannot set it: who could, so far as there is one and nobody has.
+    pub(super) fn alarm_setter(&mut self) -> Option<Waker> {
+        if self.armed_for.is_some() || self.rang_in.is_none() {
+            return None;
+        }
+        let setter = self.line.next_timed();
+        if setter.is_none() {
+            self.rang_in = None;
+        }
+        setter
+    }
+
     /// The keeper, the attendants and the first who waits for a worker: one of them will come.
     pub(super) fn drivers(&self) -> Vec<Waker> {
         let mut wakers = Vec::new();

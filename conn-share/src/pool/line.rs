@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
+use super::deadlines::Deadlines;
 use super::slots::{Asker, Worker};
 use super::sync::Instant;
 
@@ -46,6 +47,13 @@ impl<C> Place<C> {
     fn is_gone(&self) -> bool {
         matches!(self.turn, Turn::Gone)
     }
+
+    fn register(&mut self, waker: &Waker) -> Option<Waker> {
+        match &self.waker {
+            Some(known) if known.will_wake(waker) => None,
+            _ => self.waker.replace(waker.clone()),
+        }
+    }
 }
 
 /// What a request leaves behind that left the line.
@@ -60,6 +68,7 @@ pub(super) struct Left<C> {
 #[derive(Debug)]
 pub(super) struct Line<C> {
     places: VecDeque<Place<C>>,
+    deadlines: Deadlines,
     next_ticket: u64,
     queued: usize,
     fronts: usize,
@@ -68,7 +77,8 @@ pub(super) struct Line<C> {
 
 impl<C> Line<C> {
     pub(super) fn new() -> Self {
-        Self { places: VecDeque::new(), next_ticket: 0, queued: 0, fronts: 0, served: 0 }
+        let (places, deadlines) = (VecDeque::new(), Deadlines::new());
+        Self { places, deadlines, next_ticket: 0, queued: 0, fronts: 0, served: 0 }
     }
 
     /// How many wait for a worker.
@@ -91,14 +101,19 @@ impl<C> Line<C> {
         ticket
     }
 
-    /// Remembers whom to wake, and when at the latest; returns the former waker, to be dropped outside any lock.
-    pub(super) fn register(&mut self, ticket: u64, waker: &Waker, deadline: Option<Instant>) -> Option<Waker> {
-        let place = self.find(ticket)?;
-        place.deadline = deadline;
-        match &place.waker {
-            Some(known) if known.will_wake(waker) => None,
-            _ => place.waker.replace(waker.clone()),
+    /// Remembers whom to wake; returns the former waker, to be dropped outside any lock.
+    pub(super) fn register(&mut self, ticket: u64, waker: &Waker) -> Option<Waker> {
+        self.find(ticket)?.register(waker)
+    }
+
+    /// The same, and when at the latest. `None`: it sees to that itself.
+    pub(super) fn register_until(&mut self, ticket: u64, waker: &Waker, deadline: Option<Instant>) -> Option<Waker> {
+        let place = find(&mut self.places, ticket)?;
+        let former = std::mem::replace(&mut place.deadline, deadline);
+        if let (Some(deadline), None) = (deadline, former) {
+            self.deadlines.enter(ticket, deadline);
         }
+        place.register(waker)
     }
 
     /// Whether the request has its permit, and no worker yet.
@@ -246,34 +261,44 @@ impl<C> Line<C> {
         self.places.iter_mut().filter_map(|place| place.waker.take()).collect()
     }
 
-    /// The earliest deadline in the line.
-    pub(super) fn earliest_deadline(&self) -> Option<Instant> {
-        self.places.iter().filter_map(|place| place.deadline).min()
+    /// No deadline in the line is earlier.
+    pub(super) fn earliest_deadline(&mut self) -> Option<Instant> {
+        let places = &self.places;
+        self.deadlines.earliest(|ticket| has_deadline(places, ticket))
     }
 
     /// Those whose deadline is `limit` or earlier, and one more with a deadline, who sees to the next alarm. A deadline
     /// that was told of is forgotten here: one who is told and does not come must not be what the next alarm is set to.
     /// Nor is one who was told asked again to see to an alarm. Whoever comes enters both again.
     pub(super) fn expired(&mut self, limit: Instant) -> Vec<Waker> {
+        self.sort_deadlines(Some(limit));
         let mut wakers = Vec::new();
-        let mut successor = None;
-        for place in &mut self.places {
-            match place.deadline {
-                Some(deadline) if deadline <= limit => {
-                    wakers.extend(place.waker.take());
-                    place.deadline = None;
-                }
-                Some(_) if successor.is_none() => successor = place.waker.take(),
-                _ => {}
+        while let Some(ticket) = self.deadlines.take_due(limit) {
+            if let Some(place) = find(&mut self.places, ticket)
+                && place.deadline.take().is_some()
+            {
+                wakers.extend(place.waker.take());
             }
         }
-        wakers.extend(successor);
+        wakers.extend(self.next_timed());
         wakers
     }
 
     /// Somebody who waits with a deadline, and was not told anything since he last came.
-    pub(super) fn first_timed(&mut self) -> Option<Waker> {
-        self.places.iter_mut().filter(|place| place.deadline.is_some()).find_map(|place| place.waker.take())
+    pub(super) fn next_timed(&mut self) -> Option<Waker> {
+        self.sort_deadlines(None);
+        let Self { places, deadlines, .. } = self;
+        let mut timed = deadlines.in_order().filter_map(|ticket| at(places, ticket));
+        let next = timed.find(|&at| places[at].deadline.is_some() && places[at].waker.is_some())?;
+        places[next].waker.take()
+    }
+
+    fn sort_deadlines(&mut self, limit: Option<Instant>) {
+        let Some(from) = self.deadlines.unsorted(limit) else { return };
+        let places = &self.places;
+        let others = places.range(places.partition_point(|place| place.ticket < from)..);
+        let others = others.filter_map(|place| place.deadline.map(|deadline| (deadline, place.ticket)));
+        self.deadlines.sort(others, self.next_ticket, |ticket| has_deadline(places, ticket));
     }
 
     /// All who wait with a deadline, to set the alarm anew.
@@ -283,13 +308,27 @@ impl<C> Line<C> {
     }
 
     fn find(&mut self, ticket: u64) -> Option<&mut Place<C>> {
-        // Tickets are counted up, so the place is where it should be unless some in front of it were swept out.
-        let first = self.places.front()?.ticket;
-        let guess = usize::try_from(ticket.checked_sub(first)?).ok()?;
-        let at = match self.places.get(guess) {
-            Some(place) if place.ticket == ticket => guess,
-            _ => self.places.binary_search_by_key(&ticket, |place| place.ticket).ok()?,
-        };
-        self.places.get_mut(at).filter(|place| !place.is_gone())
+        find(&mut self.places, ticket)
     }
+}
+
+fn find<C>(places: &mut VecDeque<Place<C>>, ticket: u64) -> Option<&mut Place<C>> {
+    let at = at(places, ticket)?;
+    places.get_mut(at)
+}
+
+/// Where the place with this ticket is, unless its request left.
+fn at<C>(places: &VecDeque<Place<C>>, ticket: u64) -> Option<usize> {
+    // Tickets are counted up, so the place is where it should be unless some in front of it were swept out.
+    let first = places.front()?.ticket;
+    let guess = usize::try_from(ticket.checked_sub(first)?).ok()?;
+    let at = match places.get(guess) {
+        Some(place) if place.ticket == ticket => guess,
+        _ => places.binary_search_by_key(&ticket, |place| place.ticket).ok()?,
+    };
+    (!places[at].is_gone()).then_some(at)
+}
+
+fn has_deadline<C>(places: &VecDeque<Place<C>>, ticket: u64) -> bool {
+    at(places, ticket).is_some_and(|at| places[at].deadline.is_some())
 }

@@ -53,7 +53,7 @@ pub(super) fn try_take<C: Send + 'static>(
         if let Ok(guard) = request.collect(books) {
             return Ok(guard);
         }
-        request.give_up();
+        request.give_up(shared.books(), false);
     }
 }
 
@@ -198,7 +198,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
                 return self.wait(books, cx);
             }
             // Before anything is looked at again, so that no change is missed.
-            let former = books.line.register(self.ticket, cx.waker(), self.deadline);
+            let former = books.line.register(self.ticket, cx.waker());
             drop(books);
             drop(former);
             self.shared.drive();
@@ -223,7 +223,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
         if !looks && let Some(((at, worker), former)) = books.line.take(self.ticket, |worker| fits(worker).is_none()) {
             books.counters.lent += 1;
             self.ticket = 0;
-            self.left(books, Calls::default());
+            self.left(books, Calls::default(), true);
             drop(former);
             return Ok(WorkerGuard::new(self.shared.clone(), at, worker));
         }
@@ -258,18 +258,16 @@ impl<'a, C: Send + 'static> Request<'a, C> {
 
     /// Nothing to be had: until the deadline.
     fn wait(&mut self, mut books: MutexGuard<'a, Books<C>>, cx: &mut Context<'_>) -> Polled<C> {
-        let shared_deadline = self.deadline.filter(|_| self.own_timer.is_none());
-        let former = books.line.register(self.ticket, cx.waker(), shared_deadline);
         let (Some(deadline), None) = (self.deadline, &self.own_timer) else {
+            let former = books.line.register(self.ticket, cx.waker());
             drop(books);
             drop(former);
             return self.wait_alone(cx);
         };
         if self.now >= deadline {
-            let error = self.timed_out(books);
-            drop(former);
-            return Poll::Ready(Err(error));
+            return Poll::Ready(Err(self.timed_out(books)));
         }
+        let former = books.line.register_until(self.ticket, cx.waker(), Some(deadline));
         let here = self.here.take().unwrap_or_else(current_runtime);
         let set = match (books.armed_for, here) {
             (Some((at, home)), Some(here)) if home == here && at <= deadline => false,
@@ -283,7 +281,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
                 true
             }
             _ => {
-                let former_too = books.line.register(self.ticket, cx.waker(), None);
+                let former_too = books.line.register_until(self.ticket, cx.waker(), None);
                 drop(books);
                 drop((former, former_too));
                 self.own_timer = Some(Box::pin(sleep_until(deadline)));
@@ -306,7 +304,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
         Poll::Ready(Err(self.timed_out(self.shared.books())))
     }
 
-    fn timed_out(&self, mut books: MutexGuard<'a, Books<C>>) -> PoolError {
+    fn timed_out(&mut self, mut books: MutexGuard<'a, Books<C>>) -> PoolError {
         books.counters.timeouts += 1;
         let phase = if books.line.is_front(self.ticket) { books.phase() } else { PoolPhase::Waiting };
         let detail = TimeoutDetail {
@@ -316,7 +314,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
             all_mine: books.all_held_by(self.asker.task),
             cause: books.health.cause(),
         };
-        drop(books);
+        self.give_up(books, true);
         tracing::debug!(place = %self.asker.place, %phase, waited = ?detail.waited, "a request for a worker timed out");
         PoolError::Timeout(PoolTimeout::new(detail))
     }
@@ -324,14 +322,13 @@ impl<'a, C: Send + 'static> Request<'a, C> {
     /// Leaves the line; the permit stays with the guard.
     fn leave(&mut self, mut books: MutexGuard<'a, Books<C>>) {
         let left = books.line.leave(std::mem::take(&mut self.ticket));
-        self.left(books, Calls::default());
+        self.left(books, Calls::default(), true);
         drop(left);
     }
 
-    /// Leaves the line; what it has goes to the next.
-    fn give_up(&mut self) {
+    /// Leaves the line; what it has goes to the next. `polled`: it is being polled, not dropped.
+    fn give_up(&mut self, mut books: MutexGuard<'a, Books<C>>, polled: bool) {
         let mut calls = Calls::default();
-        let mut books = self.shared.books();
         let Some(left) = books.line.leave(std::mem::take(&mut self.ticket)) else { return };
         let cut = left.handed.and_then(|(at, worker)| books.slots.take_back(at, worker, None).err());
         if left.had_permit {
@@ -344,17 +341,22 @@ impl<'a, C: Send + 'static> Request<'a, C> {
         if books.slots.tally().to_close > 0 {
             calls.extend(books.drivers());
         }
-        self.left(books, calls);
+        self.left(books, calls, polled);
         drop((left.waker, cut));
     }
 
-    fn left(&self, mut books: MutexGuard<'a, Books<C>>, mut calls: Calls) {
+    fn left(&self, mut books: MutexGuard<'a, Books<C>>, mut calls: Calls, polled: bool) {
         // The alarm has rung, and this one may have been the one to set it again.
+        let mut to_set = false;
         if self.deadline.is_some() && books.armed_for.is_none() {
-            calls.add(books.line.first_timed());
+            to_set = polled && current_runtime().is_some_and(|here| books.rearm(here));
+            calls.add(books.alarm_setter());
         }
         drop(books);
         calls.make();
+        if to_set {
+            self.shared.alarm.set(self.shared);
+        }
         if !self.shared.jobs.is_empty() {
             self.shared.driver_left();
         }
@@ -364,7 +366,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
 impl<C: Send + 'static> Drop for Request<'_, C> {
     fn drop(&mut self) {
         if self.ticket != 0 {
-            self.give_up();
+            self.give_up(self.shared.books(), false);
         }
     }
 }
