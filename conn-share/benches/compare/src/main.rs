@@ -39,6 +39,7 @@ fn main() {
     }
     handover();
     fifty_jobs();
+    expiring();
 }
 
 fn runtime(threads: usize) -> tokio::runtime::Runtime {
@@ -219,4 +220,31 @@ fn fifty_jobs() {
         start.elapsed()
     });
     println!("50 jobs of 10 ms on 5 workers: {elapsed:.1?}");
+}
+
+/// Many who wait run out of time at once: how long that takes for each, from the first who is told to the last.
+fn expiring() {
+    println!("\nwaiters that expire at once, for each");
+    for waiters in [100, 1_000, 10_000] {
+        let micros = runtime(1).block_on(async {
+            let pool = Arc::new(ConnShare::with_timeout(1, Duration::from_millis(200)).await);
+            let _held = pool.take().await;
+            let tasks: Vec<_> = (0..waiters)
+                .map(|_| {
+                    let pool = pool.clone();
+                    tokio::spawn(async move {
+                        assert!(pool.try_take().await.is_none());
+                        Instant::now()
+                    })
+                })
+                .collect();
+            let mut ends = Vec::new();
+            for task in tasks {
+                ends.push(task.await.expect("no panic"));
+            }
+            let (first, last) = (ends.iter().min().expect("some"), ends.iter().max().expect("some"));
+            (*last - *first).as_nanos() as f64 / 1000.0 / f64::from(waiters)
+        });
+        println!("  {waiters:>6}  {micros:.2} us");
+    }
 }
