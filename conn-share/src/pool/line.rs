@@ -23,7 +23,7 @@ enum Turn<C> {
     Front,
     /// It has its permit and a worker; `None`: it has come for it, and looks at it.
     Served(Option<Handed<C>>),
-    /// It left; kept until it reaches an end of the line.
+    /// It left; kept until it is the first, so that the places behind it stay where their tickets say.
     Gone,
 }
 
@@ -70,6 +70,8 @@ pub(super) struct Line<C> {
     places: VecDeque<Place<C>>,
     deadlines: Deadlines,
     next_ticket: u64,
+    /// Nobody with a smaller ticket waits for a permit.
+    queued_from: u64,
     queued: usize,
     fronts: usize,
     served: usize,
@@ -78,7 +80,7 @@ pub(super) struct Line<C> {
 impl<C> Line<C> {
     pub(super) fn new() -> Self {
         let (places, deadlines) = (VecDeque::new(), Deadlines::new());
-        Self { places, deadlines, next_ticket: 0, queued: 0, fronts: 0, served: 0 }
+        Self { places, deadlines, next_ticket: 0, queued_from: 0, queued: 0, fronts: 0, served: 0 }
     }
 
     /// How many wait for a worker.
@@ -123,14 +125,27 @@ impl<C> Line<C> {
 
     /// Gives a permit to the first who has none: `None` if nobody waits for one, otherwise its waker.
     pub(super) fn promote(&mut self) -> Option<Option<Waker>> {
+        let place = self.next_queued()?;
+        place.turn = Turn::Front;
+        let waker = place.waker.take();
+        self.queued -= 1;
+        self.fronts += 1;
+        Some(waker)
+    }
+
+    /// The first who waits for a permit.
+    fn next_queued(&mut self) -> Option<&mut Place<C>> {
         if self.queued == 0 {
             return None;
         }
-        let place = self.places.iter_mut().find(|place| matches!(place.turn, Turn::Queued))?;
-        place.turn = Turn::Front;
-        self.queued -= 1;
-        self.fronts += 1;
-        Some(place.waker.take())
+        // Permits are given in order of arrival, so that all in front of the one who had the last have theirs.
+        let from = match at(&self.places, self.queued_from) {
+            Some(at) => at,
+            None => self.places.partition_point(|place| place.ticket < self.queued_from),
+        };
+        let place = self.places.range_mut(from..).find(|place| matches!(place.turn, Turn::Queued))?;
+        self.queued_from = place.ticket + 1;
+        Some(place)
     }
 
     /// Hands the next in line what `lend` has for it; returns its waker. `None`: nobody waits for a worker.
@@ -231,10 +246,7 @@ impl<C> Line<C> {
         while self.places.front().is_some_and(Place::is_gone) {
             self.places.pop_front();
         }
-        while self.places.back().is_some_and(Place::is_gone) {
-            self.places.pop_back();
-        }
-        // Many that gave up between two that did not: keep what is remembered in proportion to who waits.
+        // Many that gave up behind one that did not: keep what is remembered in proportion to who waits.
         if self.places.len() > 2 * (self.queued + self.fronts + self.served) + 64 {
             self.places.retain(|place| !place.is_gone());
         }
@@ -320,7 +332,11 @@ fn find<C>(places: &mut VecDeque<Place<C>>, ticket: u64) -> Option<&mut Place<C>
 /// Where the place with this ticket is, unless its request left.
 fn at<C>(places: &VecDeque<Place<C>>, ticket: u64) -> Option<usize> {
     // Tickets are counted up, so the place is where it should be unless some in front of it were swept out.
-    let first = places.front()?.ticket;
+    let last = places.len().checked_sub(1)?;
+    if places[last].ticket == ticket {
+        return (!places[last].is_gone()).then_some(last);
+    }
+    let first = places[0].ticket;
     let guess = usize::try_from(ticket.checked_sub(first)?).ok()?;
     let at = match places.get(guess) {
         Some(place) if place.ticket == ticket => guess,
