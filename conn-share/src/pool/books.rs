@@ -164,6 +164,24 @@ impl<C> Books<C> {
         }
     }
 
+    /// A worker that comes back goes to the first who waits at once, its permit with it, if that is all there is to do.
+    #[inline(always)]
+    pub(super) fn pass_on(
+        &mut self,
+        at: usize,
+        worker: Box<Worker<C>>,
+        now: Instant,
+    ) -> Result<Option<Waker>, Box<Worker<C>>> {
+        let direct = self.line.queued() > 0 && self.line.fronts() + self.debt == 0 && self.slots.may_go_on(at, &worker);
+        if !direct {
+            return Err(worker);
+        }
+        Ok(self.line.serve(|asker| {
+            self.slots.lend_on(at, &worker, asker, now);
+            (at, worker)
+        }))
+    }
+
     /// Somebody carries jobs on, or will in a moment: whoever waits gets the permit of one who left, and takes over.
     pub(super) fn has_driver(&self) -> bool {
         self.line.waiting() > 0 || !self.attendants.is_empty() || matches!(self.keeper, Keeper::Present(_))

@@ -88,6 +88,11 @@ impl<C> Line<C> {
         self.queued + self.fronts
     }
 
+    /// How many of them have no permit yet.
+    pub(super) fn queued(&self) -> usize {
+        self.queued
+    }
+
     /// How many of them have their permit.
     pub(super) fn fronts(&self) -> usize {
         self.fronts
@@ -131,6 +136,17 @@ impl<C> Line<C> {
         self.queued -= 1;
         self.fronts += 1;
         Some(waker)
+    }
+
+    /// Gives the first who has no permit one, and what `lend` has for it: for the case that nobody has a permit and waits.
+    pub(super) fn serve(&mut self, lend: impl FnOnce(&Asker) -> Handed<C>) -> Option<Waker> {
+        debug_assert_eq!(self.fronts, 0, "they came earlier");
+        let place = self.next_queued()?;
+        place.turn = Turn::Served(Some(lend(&place.asker)));
+        let waker = place.waker.take();
+        self.queued -= 1;
+        self.served += 1;
+        waker
     }
 
     /// The first who waits for a permit.

@@ -128,6 +128,18 @@ impl<C: Send + 'static> Shared<C> {
         worker.proven = now.unwrap_or(worker.proven);
         worker.fresh = false;
         let mut books = self.books();
+        if remedy.is_none()
+            && let Some(now) = now
+        {
+            worker = match books.pass_on(at, worker, now) {
+                Ok(waker) => {
+                    drop(books);
+                    wake(waker);
+                    return;
+                }
+                Err(worker) => worker,
+            };
+        }
         let cut = books.slots.take_back(at, worker, remedy).err();
         if books.is_quiet() {
             self.gate.add_permits(1);

@@ -244,6 +244,18 @@ impl<C> Slots<C> {
         Ok(())
     }
 
+    /// A worker that is on loan may go on to somebody else as it is: nothing else is to be done, or could be lent.
+    #[inline]
+    pub(super) fn may_go_on(&self, at: usize, worker: &Worker<C>) -> bool {
+        let on_loan = matches!(self.slots.get(at), Some(Slot::OnLoan(number)) if *number == worker.id);
+        on_loan && self.tally.idle + self.tally.to_close + self.tally.to_tend == 0 && !self.is_worker_surplus()
+    }
+
+    /// Lends a worker that [may go on](Self::may_go_on).
+    pub(super) fn lend_on(&mut self, at: usize, worker: &Worker<C>, asker: &Asker, now: Instant) {
+        self.loans[at] = Some(Loan { worker: worker.id, asker: asker.clone(), since: now, reported: false });
+    }
+
     /// The loan ends without its worker, who belongs to the caller now or is gone.
     pub(super) fn end_loan(&mut self, at: usize, worker: u64, heal: bool) {
         if matches!(self.slots.get(at), Some(Slot::OnLoan(number)) if *number == worker) {
