@@ -67,6 +67,7 @@ pub(super) struct Left<C> {
 /// All waiting requests, in order of arrival.
 #[derive(Debug)]
 pub(super) struct Line<C> {
+    /// The last one, if there is any, has the last ticket.
     places: VecDeque<Place<C>>,
     deadlines: Deadlines,
     next_ticket: u64,
@@ -115,7 +116,7 @@ impl<C> Line<C> {
 
     /// The same, and when at the latest. `None`: it sees to that itself.
     pub(super) fn register_until(&mut self, ticket: u64, waker: &Waker, deadline: Option<Instant>) -> Option<Waker> {
-        let place = find(&mut self.places, ticket)?;
+        let place = find(&mut self.places, self.next_ticket, ticket)?;
         let former = std::mem::replace(&mut place.deadline, deadline);
         if let (Some(deadline), None) = (deadline, former) {
             self.deadlines.enter(ticket, deadline);
@@ -155,7 +156,7 @@ impl<C> Line<C> {
             return None;
         }
         // Permits are given in order of arrival, so that all in front of the one who had the last have theirs.
-        let from = match at(&self.places, self.queued_from) {
+        let from = match at(&self.places, self.next_ticket, self.queued_from) {
             Some(at) => at,
             None => self.places.partition_point(|place| place.ticket < self.queued_from),
         };
@@ -264,7 +265,7 @@ impl<C> Line<C> {
         }
         // Many that gave up behind one that did not: keep what is remembered in proportion to who waits.
         if self.places.len() > 2 * (self.queued + self.fronts + self.served) + 64 {
-            self.places.retain(|place| !place.is_gone());
+            self.places.retain(|place| !place.is_gone() || place.ticket == self.next_ticket);
         }
     }
 
@@ -291,8 +292,8 @@ impl<C> Line<C> {
 
     /// No deadline in the line is earlier.
     pub(super) fn earliest_deadline(&mut self) -> Option<Instant> {
-        let places = &self.places;
-        self.deadlines.earliest(|ticket| has_deadline(places, ticket))
+        let (places, last) = (&self.places, self.next_ticket);
+        self.deadlines.earliest(|ticket| has_deadline(places, last, ticket))
     }
 
     /// Those whose deadline is `limit` or earlier, and one more with a deadline, who sees to the next alarm. A deadline
@@ -302,7 +303,7 @@ impl<C> Line<C> {
         self.sort_deadlines(Some(limit));
         let mut wakers = Vec::new();
         while let Some(ticket) = self.deadlines.take_due(limit) {
-            if let Some(place) = find(&mut self.places, ticket)
+            if let Some(place) = find(&mut self.places, self.next_ticket, ticket)
                 && place.deadline.take().is_some()
             {
                 wakers.extend(place.waker.take());
@@ -315,18 +316,18 @@ impl<C> Line<C> {
     /// Somebody who waits with a deadline, and was not told anything since he last came.
     pub(super) fn next_timed(&mut self) -> Option<Waker> {
         self.sort_deadlines(None);
-        let Self { places, deadlines, .. } = self;
-        let mut timed = deadlines.in_order().filter_map(|ticket| at(places, ticket));
+        let Self { places, deadlines, next_ticket, .. } = self;
+        let mut timed = deadlines.in_order().filter_map(|ticket| at(places, *next_ticket, ticket));
         let next = timed.find(|&at| places[at].deadline.is_some() && places[at].waker.is_some())?;
         places[next].waker.take()
     }
 
     fn sort_deadlines(&mut self, limit: Option<Instant>) {
         let Some(from) = self.deadlines.unsorted(limit) else { return };
-        let places = &self.places;
+        let (places, last) = (&self.places, self.next_ticket);
         let others = places.range(places.partition_point(|place| place.ticket < from)..);
         let others = others.filter_map(|place| place.deadline.map(|deadline| (deadline, place.ticket)));
-        self.deadlines.sort(others, self.next_ticket, |ticket| has_deadline(places, ticket));
+        self.deadlines.sort(others, last, |ticket| has_deadline(places, last, ticket));
     }
 
     /// All who wait with a deadline, to set the alarm anew.
@@ -336,31 +337,28 @@ impl<C> Line<C> {
     }
 
     fn find(&mut self, ticket: u64) -> Option<&mut Place<C>> {
-        find(&mut self.places, ticket)
+        find(&mut self.places, self.next_ticket, ticket)
     }
 }
 
-fn find<C>(places: &mut VecDeque<Place<C>>, ticket: u64) -> Option<&mut Place<C>> {
-    let at = at(places, ticket)?;
+fn find<C>(places: &mut VecDeque<Place<C>>, last: u64, ticket: u64) -> Option<&mut Place<C>> {
+    let at = at(places, last, ticket)?;
     places.get_mut(at)
 }
 
 /// Where the place with this ticket is, unless its request left.
-fn at<C>(places: &VecDeque<Place<C>>, ticket: u64) -> Option<usize> {
-    // Tickets are counted up, so the place is where it should be unless some in front of it were swept out.
-    let last = places.len().checked_sub(1)?;
-    if places[last].ticket == ticket {
-        return (!places[last].is_gone()).then_some(last);
-    }
-    let first = places[0].ticket;
-    let guess = usize::try_from(ticket.checked_sub(first)?).ok()?;
-    let at = match places.get(guess) {
-        Some(place) if place.ticket == ticket => guess,
+fn at<C>(places: &VecDeque<Place<C>>, last: u64, ticket: u64) -> Option<usize> {
+    // Tickets are counted up, so it is as far from the end as its ticket from the last one, unless some were swept out that
+    // came later. No other place is looked at, as another thread may have it in its cache.
+    let behind = usize::try_from(last.checked_sub(ticket)?).ok()?;
+    let guess = places.len().checked_sub(1).and_then(|end| end.checked_sub(behind));
+    let at = match guess {
+        Some(at) if places[at].ticket == ticket => at,
         _ => places.binary_search_by_key(&ticket, |place| place.ticket).ok()?,
     };
     (!places[at].is_gone()).then_some(at)
 }
 
-fn has_deadline<C>(places: &VecDeque<Place<C>>, ticket: u64) -> bool {
-    at(places, ticket).is_some_and(|at| places[at].deadline.is_some())
+fn has_deadline<C>(places: &VecDeque<Place<C>>, last: u64, ticket: u64) -> bool {
+    at(places, last, ticket).is_some_and(|at| places[at].deadline.is_some())
 }
