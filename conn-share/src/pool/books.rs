@@ -6,16 +6,18 @@
 use std::task::Waker;
 
 use super::error::{ConnectFailure, Holder, PoolPhase};
+use super::gate::Gate;
 use super::health::Health;
 use super::line::Line;
 use super::options::Options;
 use super::slots::{Loan, Needs, Remedy, Slots, Worker};
 use super::status::Counters;
-use super::sync::{Instant, RuntimeId, Semaphore};
+use super::sync::{Instant, RuntimeId};
 use crate::lock::wake;
 
 pub(super) struct Books<C> {
     pub(super) slots: Slots<C>,
+    pub(super) gate: Gate,
     pub(super) line: Line<C>,
     pub(super) health: Health,
     /// A job waits for the moment of the next attempt.
@@ -60,6 +62,7 @@ impl<C> Books<C> {
     pub(super) fn new(options: &Options) -> Self {
         Self {
             slots: Slots::new(options.size, options.heals()),
+            gate: Gate::new(options.size),
             line: Line::new(),
             health: Health::default(),
             pausing: false,
@@ -144,14 +147,14 @@ impl<C> Books<C> {
     }
 
     /// A permit comes back: for the first who waits for one, otherwise for whoever comes next.
-    pub(super) fn return_permit(&mut self, gate: &Semaphore, calls: &mut Calls) {
+    pub(super) fn return_permit(&mut self, calls: &mut Calls) {
         if self.debt > 0 {
             self.debt -= 1;
             return;
         }
         match self.line.promote() {
             Some(waker) => calls.add(waker),
-            None => gate.add_permits(1),
+            None => self.gate.give_back(),
         }
     }
 

@@ -136,7 +136,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
         if books.line.waiting() > 0 || self.shared.looks.load(Ordering::Relaxed) {
             return Err(books);
         }
-        if books.slots.tally().idle == 0 || !self.shared.try_permit() {
+        if books.slots.tally().idle == 0 || !books.gate.pass() {
             return Err(books);
         }
         let Some((at, worker)) = books.slots.lend(&self.asker, self.now) else { unreachable!("one is idle") };
@@ -144,7 +144,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
             // It keeps its place in the line while that is seen to.
             let kept = books.slots.take_back(at, worker, None);
             debug_assert!(kept.is_ok(), "lent a moment ago, under the same lock");
-            self.shared.gate.add_permits(1);
+            books.gate.give_back();
             return Err(books);
         }
         books.counters.lent += 1;
@@ -155,7 +155,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
     /// Joins the line, with a permit if there is one left; whether there was.
     fn join(&mut self, books: &mut Books<C>) -> bool {
         self.deadline = self.limit.and_then(|limit| self.started.checked_add(limit));
-        let permit = self.shared.try_permit();
+        let permit = books.gate.pass();
         self.ticket = books.line.join(self.asker.clone(), permit);
         if permit {
             let mut calls = Calls::default();
@@ -332,7 +332,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
         let Some(left) = books.line.leave(std::mem::take(&mut self.ticket)) else { return };
         let cut = left.handed.and_then(|(at, worker)| books.slots.take_back(at, worker, None).err());
         if left.had_permit {
-            books.return_permit(&self.shared.gate, &mut calls);
+            books.return_permit(&mut calls);
         }
         if books.line.fronts() > 0 && books.slots.tally().idle > 0 {
             books.hand_over(Instant::now(), &mut calls);
