@@ -17,15 +17,47 @@ use super::shared::Shared;
 use super::slots::{Asker, Remedy, Worker};
 use super::sync::{Instant, MutexGuard, RuntimeId, Sleep, current_runtime, sleep_until};
 
-/// Takes a worker, waiting at most `limit`.
-pub(super) async fn take<C: Send + 'static>(
-    shared: &Arc<Shared<C>>,
+/// Takes a worker, waiting at most `limit` from the first poll on.
+pub(super) fn take<'a, C: Send + 'static>(
+    shared: &'a Arc<Shared<C>>,
     limit: Option<Duration>,
     place: &'static Location<'static>,
     purpose: Option<Arc<str>>,
-) -> Result<WorkerGuard<C>, PoolError> {
-    let mut request = Request::new(shared, limit, place, purpose);
-    std::future::poll_fn(|cx| request.poll(cx)).await
+) -> Take<'a, C> {
+    Take { shared, limit, place, purpose, stage: Stage::Unpolled }
+}
+
+/// The future of a request. Written by hand: two of the compiler's, one around the other, move the result twice.
+#[must_use = "nobody asks for a worker before it is awaited"]
+pub(super) struct Take<'a, C: Send + 'static> {
+    shared: &'a Arc<Shared<C>>,
+    limit: Option<Duration>,
+    place: &'static Location<'static>,
+    purpose: Option<Arc<str>>,
+    stage: Stage<'a, C>,
+}
+
+enum Stage<'a, C: Send + 'static> {
+    Unpolled,
+    Asked(Request<'a, C>),
+    Over,
+}
+
+impl<C: Send + 'static> Future for Take<'_, C> {
+    type Output = Result<WorkerGuard<C>, PoolError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        if let Stage::Unpolled = this.stage {
+            this.stage = Stage::Asked(Request::new(this.shared, this.limit, this.place, this.purpose.take()));
+        }
+        let Stage::Asked(request) = &mut this.stage else { panic!("polled after it was ready") };
+        let polled = request.poll(cx);
+        if polled.is_ready() {
+            this.stage = Stage::Over;
+        }
+        polled
+    }
 }
 
 /// Takes a worker that is ready now, and nobody's turn.
