@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::task::{Context, Waker};
 use std::time::Duration;
 
-use conn_share::AsyncPool;
+use conn_share::{AsyncPool, PoolError};
 
 use crate::lab::{Device, Line, Mood, orphan, settle};
 
@@ -167,4 +167,22 @@ async fn close_is_cut_at_every_poll_and_goes_on_in_the_background() {
             assert_eq!(device.goodbyes.load(SeqCst), 3);
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_has_its_answer_is_out_of_the_line_however_long_it_is_kept() {
+    let device = Device::new();
+    device.set(|moods| moods.connect = Mood::Fails);
+    let pool = device.pool().size(1).lazy().connect_attempts(1).start().await.unwrap();
+    let mut refused = pin!(pool.get());
+    assert!(matches!(refused.as_mut().await, Err(PoolError::Connect(_))));
+    assert_eq!(pool.status().waiting, 0);
+    device.set(|moods| moods.connect = Mood::Works);
+    tokio::time::sleep(Duration::from_secs(60)).await;
+    let held = pool.get().await.unwrap();
+    let mut late = pin!(pool.get_timeout(Duration::from_secs(1)));
+    assert!(late.as_mut().await.unwrap_err().is_timeout());
+    assert_eq!(pool.status().waiting, 0);
+    drop(held);
+    drop(pool.get().await.unwrap());
 }
