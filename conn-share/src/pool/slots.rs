@@ -384,18 +384,17 @@ impl<C> Slots<C> {
             }
         }
         // Connections being closed free their slots by themselves; loans and jobs are met when they end.
-        while self.is_worker_surplus() {
-            let Some(&at) = self.idle.first() else { break };
+        let surplus = self.workers_kept().saturating_sub(size).min(self.idle.len());
+        for at in self.idle.drain(..surplus).collect::<Vec<_>>() {
             self.sideline(at, Remedy::Close { heal: false });
         }
     }
 
-    /// Takes an idle worker out of the line of those to be lent, to be looked after.
-    pub(super) fn sideline(&mut self, at: usize, remedy: Remedy) {
-        self.idle.retain(|&idle| idle != at);
+    /// A worker that was idle, and was taken from the stack of those, is to be looked after.
+    fn sideline(&mut self, at: usize, remedy: Remedy) {
         match self.shift(at, Slot::Busy(Work::Closing)) {
             Slot::Idle(worker) => drop(self.shift(at, Slot::Ailing(worker, remedy))),
-            other => drop(self.shift(at, other)),
+            _ => unreachable!("the stack of idle slots holds idle slots"),
         }
     }
 
@@ -414,8 +413,9 @@ impl<C> Slots<C> {
 
     /// Takes idle workers that are past their time out of the line of those to be lent.
     pub(super) fn retire(&mut self, heal: bool, is_over: impl Fn(&Worker<C>) -> bool) {
-        let over = |at: &&usize| matches!(&self.slots[**at], Slot::Idle(worker) if is_over(worker));
-        for at in self.idle.iter().filter(over).copied().collect::<Vec<_>>() {
+        let Self { slots, idle, .. } = self;
+        let is_over = |at: &mut usize| matches!(&slots[*at], Slot::Idle(worker) if is_over(worker));
+        for at in idle.extract_if(.., is_over).collect::<Vec<_>>() {
             self.sideline(at, Remedy::Close { heal });
         }
     }
@@ -475,6 +475,11 @@ impl<C> Slots<C> {
 
     /// One slot more than wanted besides those that are on their way out: a worker must go.
     fn is_worker_surplus(&self) -> bool {
-        self.in_use() - self.tally.to_close - self.tally.closing > self.size
+        self.workers_kept() > self.size
+    }
+
+    /// Slots in use that are not on their way out.
+    fn workers_kept(&self) -> usize {
+        self.in_use() - self.tally.to_close - self.tally.closing
     }
 }
