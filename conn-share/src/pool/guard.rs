@@ -111,8 +111,7 @@ impl<C: Send + 'static> WorkerGuard<C> {
     /// ```
     pub fn discard(mut guard: Self) {
         if let Some(worker) = guard.worker.take() {
-            let heal = guard.shared.options.heals();
-            guard.shared.give_back(guard.at, worker, Some(Remedy::Close { heal }), None);
+            guard.shared.give_back(guard.at, worker, Some(Remedy::Close), None);
         }
     }
 

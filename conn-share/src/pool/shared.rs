@@ -64,7 +64,7 @@ impl<C: Send + 'static> Shared<C> {
         }
         let rested = now.saturating_duration_since(worker.proven);
         if worker.expires.is_some_and(|at| at <= now) || self.options.idle_limit.is_some_and(|limit| rested >= limit) {
-            return Some(Remedy::Close { heal: self.options.heals() });
+            return Some(Remedy::Close);
         }
         if self.checks.load(Ordering::Relaxed) && rested >= self.options.check_after {
             return Some(Remedy::Tend(Needs { check: true, ..Needs::default() }));
@@ -82,7 +82,7 @@ impl<C: Send + 'static> Shared<C> {
         let suspect = std::thread::panicking();
         let reset = self.resets.load(Ordering::Relaxed);
         if worker.expires.is_some_and(|at| now.is_some_and(|now| at <= now)) {
-            return Some(Remedy::Close { heal: self.options.heals() });
+            return Some(Remedy::Close);
         }
         match self.look_at(&worker.connection) {
             Some(Remedy::Tend(needs)) => Some(Remedy::Tend(Needs { reset, ..needs })),
@@ -98,7 +98,7 @@ impl<C: Send + 'static> Shared<C> {
             return None;
         }
         if looks_bad(|| self.tend.is_broken(connection)) {
-            return Some(Remedy::Close { heal: self.options.heals() });
+            return Some(Remedy::Close);
         }
         if looks_bad(|| self.tend.is_interrupted(connection)) {
             return Some(Remedy::Tend(Needs { recover: true, ..Needs::default() }));
@@ -219,7 +219,7 @@ impl<C: Send + 'static> Shared<C> {
             books.health.failed(began_after, cause, now, &self.options.backoff, self.chance.next());
         }
         drop(books);
-        self.vacated(at, self.options.heals());
+        self.vacated(at);
     }
 
     pub(super) fn sidelined(&self, at: usize, worker: Box<Worker<C>>, remedy: Remedy) {
@@ -231,9 +231,9 @@ impl<C: Send + 'static> Shared<C> {
         wake(wakers);
     }
 
-    pub(super) fn vacated(&self, at: usize, heal: bool) {
+    pub(super) fn vacated(&self, at: usize) {
         let mut books = self.books();
-        books.slots.vacate(at, heal);
+        books.slots.vacate(at, self.options.heals());
         let wakers = books.watchers();
         drop(books);
         wake(wakers);
@@ -264,7 +264,7 @@ impl<C: Send + 'static> Shared<C> {
     /// Sets aside idle workers that are too old, or idle for too long.
     pub(super) fn trim(&self, now: Instant) {
         let idle_limit = self.options.idle_limit;
-        self.books().slots.retire(self.options.heals(), |worker| {
+        self.books().slots.retire(|worker| {
             worker.expires.is_some_and(|at| at <= now)
                 || idle_limit.is_some_and(|limit| now.saturating_duration_since(worker.proven) >= limit)
         });
@@ -357,9 +357,9 @@ impl<C: Send + 'static> Shared<C> {
                 Next::Nothing => return began,
                 Next::Connect(at, failures) => Box::pin(work::connect(lease(at), tend, options, failures)),
                 Next::Tend(at, worker, needs) => Box::pin(work::put_in_order(lease(at), worker, tend, options, needs)),
-                Next::Close(at, worker, heal) => {
+                Next::Close(at, worker) => {
                     self.books().counters.closed += 1;
-                    Box::pin(work::disconnect(lease(at), worker, tend, options, heal))
+                    Box::pin(work::disconnect(lease(at), worker, tend, options))
                 }
                 Next::Pause(until) => Box::pin(work::pause(Pause(self.own.clone()), until)),
             };

@@ -56,8 +56,8 @@ pub(super) struct Needs {
 pub(super) enum Remedy {
     /// Put it in order.
     Tend(Needs),
-    /// Disconnect it; `heal`: and connect another without being asked.
-    Close { heal: bool },
+    /// Disconnect it.
+    Close,
 }
 
 /// What is being done in a slot.
@@ -136,7 +136,7 @@ impl Tally {
             }
             Slot::Idle(_) => change(&mut self.idle),
             Slot::Ailing(_, Remedy::Tend(_)) => change(&mut self.to_tend),
-            Slot::Ailing(_, Remedy::Close { .. }) => change(&mut self.to_close),
+            Slot::Ailing(_, Remedy::Close) => change(&mut self.to_close),
             Slot::Busy(Work::Connecting) => change(&mut self.connecting),
             Slot::Busy(Work::Closing) => change(&mut self.closing),
             Slot::Busy(Work::Recovering | Work::Resetting | Work::Checking) => change(&mut self.tended),
@@ -235,7 +235,7 @@ impl<C> Slots<C> {
             Some(Slot::OnLoan(number)) if *number == worker.id => {}
             _ => return Err(worker),
         }
-        let remedy = if self.is_worker_surplus() { Some(Remedy::Close { heal: false }) } else { remedy };
+        let remedy = if self.is_worker_surplus() { Some(Remedy::Close) } else { remedy };
         let slot = match remedy {
             None => Slot::Idle(worker),
             Some(remedy) => Slot::Ailing(worker, remedy),
@@ -292,11 +292,7 @@ impl<C> Slots<C> {
         if !self.is_busy(at) {
             return Err(worker);
         }
-        let slot = if self.is_worker_surplus() {
-            Slot::Ailing(worker, Remedy::Close { heal: false })
-        } else {
-            Slot::Idle(worker)
-        };
+        let slot = if self.is_worker_surplus() { Slot::Ailing(worker, Remedy::Close) } else { Slot::Idle(worker) };
         self.shift(at, slot);
         Ok(())
     }
@@ -322,7 +318,7 @@ impl<C> Slots<C> {
             left -= 1;
             let at = self.ailing.pop_front()?;
             let work = match self.slots[at] {
-                Slot::Ailing(_, Remedy::Close { .. }) => Work::Closing,
+                Slot::Ailing(_, Remedy::Close) => Work::Closing,
                 Slot::Ailing(_, Remedy::Tend(_)) if only_close => {
                     self.ailing.push_back(at);
                     continue;
@@ -386,7 +382,7 @@ impl<C> Slots<C> {
         // Connections being closed free their slots by themselves; loans and jobs are met when they end.
         let surplus = self.workers_kept().saturating_sub(size).min(self.idle.len());
         for at in self.idle.drain(..surplus).collect::<Vec<_>>() {
-            self.sideline(at, Remedy::Close { heal: false });
+            self.sideline(at, Remedy::Close);
         }
     }
 
@@ -412,11 +408,11 @@ impl<C> Slots<C> {
     }
 
     /// Takes idle workers that are past their time out of the line of those to be lent.
-    pub(super) fn retire(&mut self, heal: bool, is_over: impl Fn(&Worker<C>) -> bool) {
+    pub(super) fn retire(&mut self, is_over: impl Fn(&Worker<C>) -> bool) {
         let Self { slots, idle, .. } = self;
         let is_over = |at: &mut usize| matches!(&slots[*at], Slot::Idle(worker) if is_over(worker));
         for at in idle.extract_if(.., is_over).collect::<Vec<_>>() {
-            self.sideline(at, Remedy::Close { heal });
+            self.sideline(at, Remedy::Close);
         }
     }
 
