@@ -161,7 +161,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
             return Err(books);
         }
         let Some((at, worker)) = books.slots.lend(&self.asker, self.now) else { unreachable!("one is idle") };
-        if self.shared.overdue(&worker, self.started, self.now).is_some() {
+        if self.shared.keeps_time() && self.shared.overdue(&worker, self.started, self.now).is_some() {
             // It keeps its place in the line while that is seen to.
             let kept = books.slots.take_back(at, worker, None);
             debug_assert!(kept.is_ok(), "lent a moment ago, under the same lock");
@@ -238,7 +238,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
         let looks = self.shared.looks.load(Ordering::Relaxed);
         let now = &mut self.now;
         let mut fits = |worker: &Worker<C>| {
-            if self.shared.keeps_time(worker) {
+            if self.shared.keeps_time() {
                 *now = Instant::now();
             }
             self.shared.overdue(worker, self.started, *now)

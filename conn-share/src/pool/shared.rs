@@ -26,6 +26,8 @@ pub(super) struct Shared<C: Send + 'static> {
     resets: AtomicBool,
     checks: AtomicBool,
     pub(super) looks: AtomicBool,
+    /// Workers grow too old, or are idle for too long.
+    ages: bool,
     /// Somebody waits, as far as is known without the books: what will be needed then is better found out before they are
     /// locked.
     pub(super) crowded: AtomicBool,
@@ -40,13 +42,14 @@ impl<C: Send + 'static> Shared<C> {
             jobs: Jobs::new(),
             alarm: Alarm::new(own.clone()),
             tend,
-            options: Arc::new(options),
             resets: AtomicBool::new(true),
             checks: AtomicBool::new(true),
             looks: AtomicBool::new(true),
+            ages: options.max_lifetime.is_some() || options.idle_limit.is_some(),
             crowded: AtomicBool::new(false),
             chance: chance::Chance::new(),
             own: own.clone(),
+            options: Arc::new(options),
         })
     }
 
@@ -59,7 +62,7 @@ impl<C: Send + 'static> Shared<C> {
     /// What keeps an idle worker from being lent to a request that came at `arrived`: the part that is plain arithmetic.
     pub(super) fn overdue(&self, worker: &Worker<C>, arrived: Instant, now: Instant) -> Option<Remedy> {
         // Made ready while the request waited: to do it again would never end where a limit is short.
-        if !self.keeps_time(worker) || (worker.fresh && worker.proven >= arrived) {
+        if !self.keeps_time() || (worker.fresh && worker.proven >= arrived) {
             return None;
         }
         let rested = now.saturating_duration_since(worker.proven);
@@ -73,8 +76,15 @@ impl<C: Send + 'static> Shared<C> {
     }
 
     /// Whether anybody will ask when a worker came back.
-    pub(super) fn keeps_time(&self, worker: &Worker<C>) -> bool {
-        worker.expires.is_some() || self.options.idle_limit.is_some() || self.checks.load(Ordering::Relaxed)
+    #[inline]
+    pub(super) fn keeps_time(&self) -> bool {
+        self.ages || self.checks.load(Ordering::Relaxed)
+    }
+
+    /// Whether a worker never needs anything between two loans, as far as the pool knows.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        !(self.keeps_time() | self.resets.load(Ordering::Relaxed) | self.looks.load(Ordering::Relaxed))
     }
 
     /// What a worker needs that comes back from a loan.
