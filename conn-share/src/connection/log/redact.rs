@@ -272,6 +272,43 @@ mod tests {
     }
 
     #[test]
+    fn of_secrets_that_begin_alike_the_longest_is_masked() {
+        let known = ["hunter", "hunter22", "ter22-and-more", "unte", "passes", "asse"];
+        let check = |heard: &[u8], expected: &str| {
+            for cut in 0..=heard.len() {
+                let (mut secrets, mut redactor, mut out) = (Secrets::default(), Redactor::default(), Vec::new());
+                known.iter().for_each(|text| secrets.know(text));
+                for piece in [&heard[..cut], &heard[cut..]] {
+                    redactor.feed(piece, &mut secrets, &mut out);
+                }
+                redactor.finish(&mut out);
+                assert_eq!(String::from_utf8_lossy(&out), expected, "cut at {cut}");
+            }
+        };
+        check(b"a hunter22 b", "a *** b");
+        check(b"a hunter2 b", "a ***2 b");
+        check(b"a hunter b", "a *** b");
+        check(b"a hunter\r\nb hunter\r\n22 c", "a ***\r\nb *** c");
+        // One begins before the end of the other: nothing of either is left.
+        check(b"a hunter22-and-more b", "a *** b");
+        check(b"a hunter22-and-less b", "a ***-and-less b");
+        check(b"hunter", "***");
+        let mut secrets = Secrets::default();
+        known.iter().for_each(|text| secrets.know(text));
+        assert_eq!(secrets.typed("say hunter22\n"), "say ***\n");
+        assert_eq!(secrets.typed("say hunter22-and-more\n"), "say ***\n");
+    }
+
+    #[test]
+    fn every_line_of_an_answer_is_a_secret() {
+        let mut secrets = Secrets::default();
+        secrets.know("a\nopen sesame\r\nx");
+        assert_eq!(secrets.typed("a\nopen sesame\r\nx\n"), "***\n***\r\n***\n");
+        assert_eq!(secrets.typed("password x1\nenable secret x2\n7\x08"), "password ***\nenable secret ***\n7\x08");
+        check("password x1\nenable secret x2\n", b"x1 x2\r\n", "*** ***\r\n");
+    }
+
+    #[test]
     fn what_is_known_is_bounded() {
         let mut secrets = secrets();
         (0..10 * KNOWN).for_each(|number| secrets.know(&format!("secret-{number}")));
