@@ -360,6 +360,17 @@ impl Device {
                 })
                 .await;
         }
+        if self.candidate.iter().any(|line| line == "set wordy") {
+            for line in 0..200 {
+                self.say(&format!("warning {line}: something that nobody minds\r\n")).await?;
+            }
+            return self.say(if junos { "error: commit failed\r\n" } else { "% Failed to commit\r\n" }).await;
+        }
+        if self.candidate.iter().any(|line| line == "set asking") {
+            self.say("Commit what somebody else has changed? (yes) ").await?;
+            while self.key().await? != b'\n' {}
+            self.say("\r\n").await?;
+        }
         if self.candidate.iter().any(|line| line == "set doubtful") {
             return self.say("% Something nobody has seen before\r\n").await;
         }

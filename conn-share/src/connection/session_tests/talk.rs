@@ -411,6 +411,12 @@ async fn a_reset_asks_the_device_only_for_what_may_have_changed() {
     assert_eq!(since(seen), ["configure terminal", "end", PAGING_OFF]);
 
     let seen = record.commands().len();
+    let options = ExecuteOptions::new().interaction(Interaction::line("Sure?", "yes"));
+    router.execute_with("show version", &options).await.expect("answered");
+    router.reset().await.expect("put back");
+    assert_eq!(since(seen), ["show version", PAGING_OFF], "what answers a question may be anything");
+
+    let seen = record.commands().len();
     router.send("show version").await.expect("sent");
     router.reset().await.expect("put back");
     assert_eq!(since(seen), ["show version", PAGING_OFF], "what is sent raw may be anything");
