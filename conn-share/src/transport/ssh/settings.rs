@@ -11,7 +11,7 @@ use crate::{Credential, Error, ErrorKind, HostKeys, Result, Secret, SshAgent, Ta
 const MOST_HOPS: usize = 8;
 
 /// The keys that OpenSSH tries where a configuration names none.
-const USUAL_KEYS: [&str; 3] = ["id_rsa", "id_ecdsa", "id_ed25519"];
+const USUAL_KEYS: [&str; 5] = ["id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk"];
 
 /// One host to log in to, and the way there.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ pub(super) struct Settings {
     pub(super) password: Option<Secret>,
     pub(super) passphrase: Option<Secret>,
     pub(super) keys: Vec<KeyFile>,
-    pub(super) certificates: Vec<PathBuf>,
+    pub(super) certificates: Vec<KeyFile>,
     pub(super) agent: Option<SshAgent>,
     /// Of an agent's keys, only those that the key files name.
     pub(super) identities_only: bool,
@@ -36,12 +36,12 @@ pub(super) struct Settings {
     pub(super) jumps: Vec<Settings>,
 }
 
-/// A key file to try.
+/// A key to try, or a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct KeyFile {
     pub(super) path: PathBuf,
-    /// It comes from a configuration, which is written for many hosts and machines.
-    pub(super) may_be_missing: bool,
+    /// It comes from a configuration, and the login goes on without it.
+    pub(super) is_optional: bool,
 }
 
 /// Which algorithms are offered.
@@ -145,7 +145,7 @@ fn keys(target: &Target, config: &HostConfig, has_config: bool) -> Vec<KeyFile> 
     let credential = &target.credential;
     let given = credential.key.iter().chain(&credential.further_keys).cloned();
     let given = given.chain(argument(target, "identity_file").map(PathBuf::from));
-    let given: Vec<_> = given.map(|path| KeyFile { path, may_be_missing: false }).collect();
+    let given: Vec<_> = given.map(|path| KeyFile { path, is_optional: false }).collect();
     if !given.is_empty() || !has_config {
         return given;
     }
@@ -155,12 +155,16 @@ fn keys(target: &Target, config: &HostConfig, has_config: bool) -> Vec<KeyFile> 
         folder.into_iter().flat_map(|folder| USUAL_KEYS.map(|name| folder.join(name))).collect()
     };
     let paths = if configured.is_empty() { usual() } else { configured };
-    paths.into_iter().map(|path| KeyFile { path, may_be_missing: true }).collect()
+    paths.into_iter().map(|path| KeyFile { path, is_optional: true }).collect()
 }
 
-fn certificates(target: &Target, config: &HostConfig) -> Vec<PathBuf> {
+fn certificates(target: &Target, config: &HostConfig) -> Vec<KeyFile> {
     let given = target.credential.certificate.clone().or_else(|| argument(target, "certificate_file").map(Into::into));
-    given.map_or_else(|| config.certificate_files.clone(), |path| vec![path])
+    if let Some(path) = given {
+        return vec![KeyFile { path, is_optional: false }];
+    }
+    let configured = config.certificate_files.iter().cloned();
+    configured.map(|path| KeyFile { path, is_optional: true }).collect()
 }
 
 fn agent(target: &Target, config: &HostConfig, has_config: bool) -> Option<SshAgent> {
