@@ -1,8 +1,8 @@
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::Command;
 
 use super::*;
-use crate::ErrorKind;
 use crate::transport::ssh::algorithms::choose;
 
 /// A folder that is removed in the end.
@@ -29,7 +29,7 @@ impl Drop for Folder {
 }
 
 fn read(path: &Path, host: &str) -> Result<HostConfig> {
-    HostConfig::read(&Source::File(path.to_owned()), host, None)
+    HostConfig::read(&Source::File(path.to_owned()), Asked { host, port: None, user: None })
 }
 
 /// What OpenSSH makes of it, by keyword; several values in their order.
@@ -86,7 +86,7 @@ Host ?5
     User late
 Host sixth
     Include FOLDER/[a-c]*/conf.?
-    Include FOLDER/[^a]*/**.last
+    Include FOLDER/[^a]*/**.last FOLDER/[!a]?/conf.*t
 Match final host *.example.net !originalhost r1.lab
     CertificateFile /keys/final-cert.pub
     PubkeyAcceptedAlgorithms -rsa*
@@ -96,7 +96,7 @@ Match !final originalhost r3
     Port 3333
 Host r3.example.net
     IdentityFile /keys/by-final-name
-Match originalhost elsewhere.example exec true final
+Match originalhost elsewhere.example exec true localuser nobody-at-all
     User nobody
 Host *
     IdentityFile /keys/all
@@ -159,7 +159,7 @@ fn reads_what_ssh_reads() {
         assert_eq!(paths(&ours.certificate_files), all("certificatefile"), "{host}");
         let jump = ours.proxy_jump.clone().filter(|jump| jump != "none");
         assert_eq!(jump, one("proxyjump"), "{host}");
-        assert_eq!(ours.host_key_alias.as_ref().map(|alias| alias.to_lowercase()), one("hostkeyalias"), "{host}");
+        assert_eq!(ours.host_key_alias, one("hostkeyalias"), "{host}");
         assert_eq!(ours.identities_only.unwrap_or(false), one("identitiesonly").unwrap() == "yes", "{host}");
         assert_eq!(ours.identity_agent, one("identityagent"), "{host}");
         let strict = match ours.strict_host_key_checking.as_deref() {
@@ -234,6 +234,10 @@ fn tokens_and_the_home_folder_are_put_in() {
     assert_eq!(found.identity_agent.map(PathBuf::from), Some(of_variable("agent$")));
     assert_eq!(found.user_known_hosts_files.unwrap(), [home.join("known"), of_variable("other")]);
     assert_eq!(found.global_known_hosts_files.unwrap(), [home.join("all-%h")]);
+    // What the caller has set goes before the file here, too.
+    let asked = Asked { host: "r1", port: Some(22), user: Some("me") };
+    let found = HostConfig::read(&Source::File(config), asked).unwrap();
+    assert_eq!(found.identity_files, [home.join("keys/me@r1.lab:22-r1-%-key")]);
 }
 
 #[test]
