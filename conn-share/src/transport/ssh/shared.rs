@@ -2,14 +2,20 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use tokio::sync::Mutex as AsyncMutex;
+use tokio::time::Instant;
 
 use super::carrier::{Carrier, Place};
 use super::settings::Settings;
 use super::shell::Shell;
 use super::{Attempt, lost, no_tunnel, start_shell};
 use crate::Result;
+
+/// So long it is believed that a session has no room for more shells than it had when one was refused. The server may still have been busy
+/// with one that had just been closed, or with somebody else's; and one refused request in a while costs little.
+pub(super) const ROOM_REMEMBERED: Duration = Duration::from_secs(60);
 
 /// The sessions that a target and its clones share.
 #[derive(Clone)]
@@ -29,8 +35,8 @@ struct Way {
 
 struct Open {
     carrier: Weak<Carrier>,
-    /// The server had no room for more than so many shells.
-    room: usize,
+    /// The server had no room for more than so many shells, and when that was.
+    room: Option<(usize, Instant)>,
 }
 
 impl SharedTransports {
@@ -93,13 +99,15 @@ impl SharedTransports {
         let mut open = attempt.phase("waiting for another login", async { Ok(way.open.lock().await) }).await?;
         open.retain(|open| open.carrier.upgrade().is_some_and(|carrier| carrier.is_open()));
         for open in open.iter() {
-            let most = most.map_or(usize::MAX, |most| most.min(open.room));
+            let believed = open.room.filter(|(_, at)| at.elapsed() < ROOM_REMEMBERED);
+            let room = believed.map_or(usize::MAX, |(room, _)| room);
+            let most = most.map_or(usize::MAX, |most| most.min(room));
             if let Some(place) = open.carrier.upgrade().and_then(|carrier| carrier.reserve(most)) {
                 return Ok((place, false));
             }
         }
         let place = attempt.carrier(settings, jumps).await?.first();
-        open.push(Open { carrier: Arc::downgrade(place.carrier()), room: usize::MAX });
+        open.push(Open { carrier: Arc::downgrade(place.carrier()), room: None });
         Ok((place, true))
     }
 
@@ -125,7 +133,7 @@ impl SharedTransports {
         let way = self.way(settings, &settings.jumps);
         let mut open = way.open.lock().await;
         for open in open.iter_mut().filter(|open| std::ptr::eq(open.carrier.as_ptr(), Arc::as_ptr(carrier))) {
-            open.room = carrier.taken();
+            open.room = Some((carrier.taken(), Instant::now()));
         }
         Ok(())
     }
