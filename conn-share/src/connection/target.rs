@@ -273,11 +273,11 @@ impl Target {
     }
 
     /// Lets up to `shells` connections made from clones of this target share one SSH session, each with a shell of its own; those over the number,
-    /// and those that the server has no room for (`MaxSessions`, ten with OpenSSH), get another session. So the workers of a pool log in once
+    /// and those that the server has no room for (`MaxSessions`, ten with OpenSSH) or no terminal, get another session, and for a minute the full one is not asked again. So the workers of a pool log in once
     /// for several of them. Sessions with jump hosts are shared by all.
     ///
     /// Default: every connection has a session of its own. Leave it so where logins are cheap: what is shared dies together when
-    /// the peer does, and many devices take one shell a session, or give a second one no terminal. A shell that ends, or is cut, leaves the
+    /// the peer does, and with devices that take one shell a session nothing is gained. A shell that ends, or is cut, leaves the
     /// others alone; the last one to go closes the session. Connections share only what was opened with the same address, user,
     /// credentials and host keys. A shell whose output nobody takes holds the others up for five seconds, and is then ended with
     /// [`ErrorKind::Overflow`](crate::ErrorKind::Overflow).
