@@ -90,7 +90,7 @@ impl<C: Send + 'static> Shared<C> {
     /// What a worker needs that comes back from a loan.
     pub(super) fn look_back(&self, worker: &Worker<C>, now: Option<Instant>) -> Option<Remedy> {
         let suspect = std::thread::panicking();
-        let reset = self.resets.load(Ordering::Relaxed);
+        let reset = self.resets.load(Ordering::Relaxed) && looks_bad(|| self.tend.needs_reset(&worker.connection));
         if worker.expires.is_some_and(|at| now.is_some_and(|now| at <= now)) {
             return Some(Remedy::Close);
         }
