@@ -176,6 +176,11 @@ impl Platform {
         }
     }
 
+    /// Where nothing is known of the device.
+    pub(crate) fn generic() -> Self {
+        generic::platform()
+    }
+
     /// The names that [`Platform::named`] knows.
     pub const BUILT_IN: [&'static str; 9] = [
         "generic",
