@@ -204,6 +204,29 @@ impl Transcript {
     }
 }
 
+/// The bytes that `escape_ascii` has written.
+pub(crate) fn unescape(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut letters = text.bytes();
+    while let Some(letter) = letters.next() {
+        bytes.push(match letter {
+            b'\\' => match letters.next()? {
+                b'n' => b'\n',
+                b'r' => b'\r',
+                b't' => b'\t',
+                b'x' => {
+                    let digits = [letters.next()?, letters.next()?];
+                    u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
+                }
+                same @ (b'\\' | b'\'' | b'"') => same,
+                _ => return None,
+            },
+            letter => letter,
+        });
+    }
+    Some(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -263,5 +286,11 @@ mod tests {
             &["< r1> ", "> enable\n", "< enable\r\nPassword: ", "> ***\n", "< \r\nr1# ", "> b\n", "< b\r\nr1# "],
             &[("enable", "Password: ", "r1# "), ("b", "", "r1# ")],
         );
+    }
+
+    #[test]
+    fn bytes_come_back() {
+        let every: Vec<u8> = (0..=255).collect();
+        assert_eq!(unescape(&every.escape_ascii().to_string()), Some(every));
     }
 }

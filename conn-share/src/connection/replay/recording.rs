@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::cli::{Platform, Said, Transcript};
+use crate::cli::{Platform, Said, Transcript, unescape};
 use crate::{Error, ErrorKind, Result};
 
 /// Commands and what a device answered to them, read from a file.
@@ -175,29 +175,6 @@ fn is_time(word: &str) -> bool {
     word.len() == 24 && word.ends_with('Z') && word.starts_with(|first: char| first.is_ascii_digit())
 }
 
-/// The bytes that `escape_ascii` has written.
-fn unescape(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut letters = text.bytes();
-    while let Some(letter) = letters.next() {
-        bytes.push(match letter {
-            b'\\' => match letters.next()? {
-                b'n' => b'\n',
-                b'r' => b'\r',
-                b't' => b'\t',
-                b'x' => {
-                    let digits = [letters.next()?, letters.next()?];
-                    u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
-                }
-                same @ (b'\\' | b'\'' | b'"') => same,
-                _ => return None,
-            },
-            letter => letter,
-        });
-    }
-    Some(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,11 +210,5 @@ mod tests {
         assert!(Recording::parse("hello").expect_err("no").to_string().starts_with("line 1: expected `> `"));
         let error = Recording::load("/no/such/recording").expect_err("no");
         assert_eq!(error.to_string(), "the recording /no/such/recording cannot be read");
-    }
-
-    #[test]
-    fn bytes_come_back() {
-        let every: Vec<u8> = (0..=255).collect();
-        assert_eq!(unescape(&every.escape_ascii().to_string()), Some(every));
     }
 }
