@@ -23,12 +23,26 @@ pub struct Interaction {
 }
 
 impl Interaction {
-    /// Answers a line that ends with `expect` by `reply` and a line end: `Interaction::line("(yes/no)", "yes")`.
+    /// Answers a line that ends with `expect` by `reply` and a line end.
+    ///
+    /// ```
+    /// use conn_share::{ExecuteOptions, Interaction};
+    ///
+    /// let overwrite = ExecuteOptions::new().interaction(Interaction::line("Overwrite? (yes/no)", "yes"));
+    /// # drop(overwrite);
+    /// ```
     pub fn line(expect: impl Into<String>, reply: impl Into<Secret>) -> Self {
         Self { expect: expect.into(), reply: reply.into(), enter: true }
     }
 
-    /// Answers by these keys alone, without a line end: `Interaction::keys("[confirm]", "y")`.
+    /// Answers by these keys alone, without a line end.
+    ///
+    /// ```
+    /// use conn_share::{ExecuteOptions, Interaction};
+    ///
+    /// let clear = ExecuteOptions::new().interaction(Interaction::keys("[confirm]", "y"));
+    /// # drop(clear);
+    /// ```
     pub fn keys(expect: impl Into<String>, keys: impl Into<Secret>) -> Self {
         Self { expect: expect.into(), reply: keys.into(), enter: false }
     }

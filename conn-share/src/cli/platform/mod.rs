@@ -162,6 +162,14 @@ impl Platform {
     ///
     /// `configure` commits on `cisco_xr` and `juniper_junos`, once all lines were taken; otherwise it drops the candidate, and no line is in force.
     /// On Junos it works on a private candidate.
+    ///
+    /// ```
+    /// use conn_share::Platform;
+    ///
+    /// let junos = Platform::named("juniper_junos").expect("built in");
+    /// assert_eq!(junos.name(), "juniper_junos");
+    /// assert!(Platform::named("nonesuch").is_none());
+    /// ```
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "generic" => Some(generic::platform()),
@@ -208,6 +216,17 @@ impl Platform {
     }
 
     /// Adds a way between modes. A password that the device asks for on the way is the enable secret.
+    ///
+    /// ```
+    /// use conn_share::Platform;
+    ///
+    /// let platform = Platform::new("acme_os")
+    ///     .mode("exec", "", ">")
+    ///     .mode("enable", "", "#")
+    ///     .way("exec", "enable", "enable")
+    ///     .way("enable", "exec", "disable");
+    /// # drop(platform);
+    /// ```
     #[must_use]
     pub fn way(mut self, from: impl Into<String>, to: impl Into<String>, command: impl Into<String>) -> Self {
         self.ways.push(Way { from: from.into(), to: to.into(), command: command.into() });
@@ -229,6 +248,16 @@ impl Platform {
     }
 
     /// Adds a way to prove the end of an answer; the first that works is used.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use conn_share::{Platform, Proof};
+    ///
+    /// // A line editor with the usual keys; otherwise an empty line; otherwise a pause.
+    /// let platform = Platform::new("acme_os").proof(Proof::Keys).proof(Proof::Blank).proof(Proof::Quiet(Duration::from_millis(500)));
+    /// # drop(platform);
+    /// ```
     #[must_use]
     pub fn proof(mut self, proof: Proof) -> Self {
         self.proofs.push(proof);
@@ -257,6 +286,14 @@ impl Platform {
     }
 
     /// Adds a refusal: a line that begins with `starts` and contains `contains`.
+    ///
+    /// ```
+    /// use conn_share::Platform;
+    ///
+    /// // `% Unknown command: shw`, and whatever begins with `Error:`.
+    /// let platform = Platform::new("acme_os").refusal("%", "Unknown command").refusal("Error:", "");
+    /// # drop(platform);
+    /// ```
     #[must_use]
     pub fn refusal(mut self, starts: impl Into<String>, contains: impl Into<String>) -> Self {
         self.refusals.push(Refusal { starts: starts.into(), contains: contains.into() });
@@ -293,6 +330,20 @@ impl Platform {
 
     /// The command that puts the lines of `configure` in force, where they are a candidate until then. `said` has to be part
     /// of the answer; empty where the device says nothing when all went well, and then a line that begins with `%` is a complaint.
+    ///
+    /// ```
+    /// use conn_share::Platform;
+    ///
+    /// let platform = Platform::new("acme_os")
+    ///     .mode("exec", "", ">")
+    ///     .mode("config", "", "#")
+    ///     .way("exec", "config", "configure")
+    ///     .way("config", "exec", "exit")
+    ///     .configuration("config")
+    ///     .commit("commit", "commit complete")
+    ///     .discard("rollback");
+    /// # drop(platform);
+    /// ```
     #[must_use]
     pub fn commit(mut self, command: impl Into<String>, said: impl Into<String>) -> Self {
         self.commit = Some(Commit { command: command.into(), said: said.into() });
@@ -308,6 +359,14 @@ impl Platform {
     }
 
     /// Answers a question that ends with `end`, asked on the way between modes or at a commit. A commit that asks has failed.
+    ///
+    /// ```
+    /// use conn_share::Platform;
+    ///
+    /// // `Uncommitted changes found, discard them? [yes]:`
+    /// let platform = Platform::new("acme_os").question("discard them? [yes]:", "yes");
+    /// # drop(platform);
+    /// ```
     #[must_use]
     pub fn question(mut self, end: impl Into<String>, answer: impl Into<String>) -> Self {
         self.questions.push(Question { end: end.into(), answer: answer.into() });
@@ -317,6 +376,14 @@ impl Platform {
     /// Lines that begin with `start` and end with `end` are no output when they stand right above a prompt; nor are empty
     /// lines there, on a platform that has such lines. A platform with neither modes nor such lines learns at login what stands
     /// above every prompt, as long as it never changes.
+    ///
+    /// ```
+    /// use conn_share::Platform;
+    ///
+    /// // `[edit interfaces]`
+    /// let platform = Platform::new("acme_os").above_prompt("[edit", "]");
+    /// # drop(platform);
+    /// ```
     #[must_use]
     pub fn above_prompt(mut self, start: impl Into<String>, end: impl Into<String>) -> Self {
         self.above_prompt.push(AbovePrompt { start: start.into(), end: end.into() });

@@ -55,6 +55,21 @@ impl Recording {
 
     /// Reads the sessions in a session log that were called like this: `r1` for all ways to it, or `r1 via mgmt`.
     ///
+    /// ```
+    /// use conn_share::Recording;
+    ///
+    /// let path = std::env::temp_dir().join("conn-share-recorded.log");
+    /// std::fs::write(&path, r"2026-11-25T11:47:08.123Z [r1 via mgmt 1] < r1#
+    /// 2026-11-25T11:47:08.123Z [r1 via mgmt 1] > show clock\n
+    /// 2026-11-25T11:47:08.123Z [r1 via mgmt 1] < show clock\r\n12:00\r\nr1#
+    /// 2026-11-25T11:47:08.123Z [r2 via mgmt 2] < r2#
+    /// ").expect("a temporary file");
+    /// assert_eq!(Recording::load_of(&path, "r1")?.commands().count(), 1);
+    /// assert_eq!(Recording::load_of(&path, "r2")?.commands().count(), 0);
+    /// # std::fs::remove_file(path).expect("it is there");
+    /// # Ok::<_, conn_share::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`Recording::load`].
