@@ -173,6 +173,39 @@ async fn log_lines_end_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_log_line_below_the_prompt_hides_it_from_nobody() {
+    for platform in ["frr", "cisco_ios", "generic"] {
+        for command in ["late", "late split"] {
+            let (router, _) = connected(platform, "\n", Manner::default()).await;
+            let started = tokio::time::Instant::now();
+            let text = router.execute(command).await.expect(platform).into_text();
+            assert!(
+                text.starts_with("one\n") && text.ends_with("%SYS-5-CONFIG: done"),
+                "{platform} {command}: {text:?}"
+            );
+            assert!(started.elapsed() < Duration::from_secs(5), "{platform} {command}: {:?}", started.elapsed());
+            assert_eq!(router.execute("say on").await.expect("answered"), "you said on", "{platform}");
+
+            let (router, _) = connected(platform, "\n", Manner::default()).await;
+            let mut lines = Vec::new();
+            router.execute_lines(command, &mut |line| lines.push(line.to_owned())).await.expect(platform);
+            assert_eq!(lines.join("\n"), text, "{platform} {command}");
+            assert_eq!(router.execute("say on").await.expect("answered"), "you said on", "{platform}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn output_that_reads_like_a_pager_is_kept() {
+    for platform in ["frr", "cisco_ios", "generic", "linux"] {
+        let (router, _) = connected(platform, "\n", Manner::default()).await;
+        let text = router.execute("more").await.expect(platform);
+        assert_eq!(text, "one\nthe pager says --More-- and waits", "{platform}");
+        assert_eq!(router.execute("say on").await.expect("answered"), "you said on", "{platform}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn questions_are_answered_as_stated() {
     let (router, _) = connected("frr", "\n", Manner::default()).await;
     let yes = ExecuteOptions::new().interaction(Interaction::keys("[confirm]", "y"));
