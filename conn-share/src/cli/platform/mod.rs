@@ -503,6 +503,13 @@ impl Platform {
         !line.is_empty() && self.pagers.iter().any(|pager| line.ends_with(pager.as_str()))
     }
 
+    /// Whether a pager's prompt is all that stands on `line`; output may read like one for a moment, until the rest of it comes.
+    pub(crate) fn is_pager_alone(&self, line: &str) -> bool {
+        let line = line.trim_end();
+        let before = self.pagers.iter().filter_map(|pager| line.strip_suffix(pager.as_str()));
+        before.min_by_key(|before| before.len()).is_some_and(|before| !before.contains(char::is_alphanumeric))
+    }
+
     /// Whether `command` leaves nothing behind in the session.
     pub(crate) fn is_harmless(&self, command: &str) -> bool {
         // Behind a semicolon some devices take another command.
@@ -574,6 +581,11 @@ mod tests {
             assert!(junos.may_stand_above_prompt(line), "{line:?}");
         }
         assert!(!junos.may_stand_above_prompt("edit]") && junos.is_pager("---(more 42%)---"));
+        let generic = Platform::named("generic").expect("built in");
+        for (line, alone) in [(" --More-- ", true), ("<--- More --->", true), ("see --More--", false), ("More", false)]
+        {
+            assert_eq!(generic.is_pager_alone(line), alone, "{line:?}");
+        }
         assert!(!Platform::named("frr").expect("built in").may_stand_above_prompt(""));
     }
 
