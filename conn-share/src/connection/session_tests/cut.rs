@@ -247,3 +247,16 @@ async fn disconnect_ends_an_attempt_to_connect() {
     assert!(!router.is_connected());
     assert_eq!(router.execute("say x").await.expect_err("closed").kind(), ErrorKind::NotConnected);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_late_where_nothing_is_proven_is_nobodys() {
+    let manner = Manner { echoes: 0, editor: false, ..Manner::default() };
+    let (router, _) = connected("generic", "\n", manner).await;
+    router.execute("mumble").await.expect("believed after a pause");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(router.execute("say x").await.expect("on a new session"), "you said x");
+    assert_eq!(router.status().reconnected, 1);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(router.execute("say y").await.expect("on the same session"), "you said y");
+    assert_eq!(router.status().reconnected, 1);
+}
