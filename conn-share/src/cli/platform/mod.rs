@@ -81,7 +81,8 @@ pub enum Proof {
     /// Costs one round trip. For anything that echoes and takes an empty line as nothing to do.
     Blank,
     /// The prompt, and nothing after it for this long. No proof, but all that is left with a device that echoes
-    /// nothing: an output line that equals the prompt cuts the answer if the output pauses behind it.
+    /// nothing: an output line that equals the prompt cuts the answer if the output pauses behind it. What comes afterwards costs a new session,
+    /// if it comes before the next command is sent; later, it is taken for that command's answer.
     Quiet(Duration),
 }
 

@@ -159,6 +159,18 @@ impl Session {
         self.is_in_step() && self.leave_for.is_none()
     }
 
+    /// Looks whether something came since a prompt that was believed, and proven by nothing: the rest of that answer, perhaps. Then
+    /// the session is lost, for nothing tells where that rest ends.
+    pub(crate) async fn has_strays(&mut self) -> bool {
+        let now = Some(self.now());
+        let strays =
+            matches!(self.known.proof, Proof::Quiet(_)) && matches!(self.read(now, Deadline::NEVER).await, Ok(Some(_)));
+        if strays {
+            self.standing = Standing::Lost;
+        }
+        strays
+    }
+
     /// Brings a session that is out of step back: drops the old answer to its end, which the device proves.
     ///
     /// # Errors
