@@ -216,6 +216,14 @@ async fn questions_are_answered_as_stated() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_empty_question_is_asked_by_nobody() {
+    let (router, record) = connected("frr", "\n", Manner::default()).await;
+    let options = ExecuteOptions::new().interaction(Interaction::line(" ", "enable-word")).prompt("");
+    assert_eq!(router.execute_with("say x", &options).await.expect("answered"), "you said x");
+    assert!(!record.commands().contains(&"enable-word".to_owned()), "{:?}", record.commands());
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_new_host_name_is_learnt() {
     for platform in ["frr", "linux", "generic"] {
         let (router, _) = connected(platform, "\n", Manner::default()).await;
