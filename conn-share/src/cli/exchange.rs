@@ -195,7 +195,8 @@ impl Exchange {
 
     /// The prompt may end with this text.
     pub(crate) fn expecting(mut self, prompt: Option<String>) -> Self {
-        self.expected = prompt;
+        // An empty text would be at the end of any line.
+        self.expected = prompt.filter(|prompt| !prompt.trim_end().is_empty());
         self
     }
 

@@ -6,7 +6,7 @@ use crate::Secret;
 
 /// A question that a command may ask, and the answer to type: stated by the caller, never guessed.
 ///
-/// It is answered when the last line, without blanks at its end, ends with the expected text; once.
+/// It is answered when the last line, without blanks at its end, ends with the expected text; once. No line asks an empty text.
 ///
 /// ```
 /// use conn_share::{ExecuteOptions, Interaction};
@@ -48,7 +48,8 @@ impl Interaction {
     }
 
     pub(crate) fn is_asked_by(&self, line: &str) -> bool {
-        line.trim_end().ends_with(self.expect.trim_end())
+        let expect = self.expect.trim_end();
+        !expect.is_empty() && line.trim_end().ends_with(expect)
     }
 
     pub(crate) fn reply(&self) -> &str {

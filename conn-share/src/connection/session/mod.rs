@@ -28,6 +28,10 @@ pub use options::{ExecuteOptions, SessionOptions};
 /// The phase in which an answer is awaited.
 const AWAITED: &str = "waiting for the prompt";
 
+/// After so many bytes others on the thread get to run, timers among them: what always has more to say would keep a caller's timeout
+/// from firing. Some milliseconds' work, and nothing beside it.
+const SHARE: usize = 256 << 10;
+
 /// An open session.
 pub(crate) struct Session {
     transport: Box<dyn Transport>,
@@ -249,6 +253,7 @@ impl Session {
     }
 
     async fn drive(&mut self, exchange: &mut Exchange, on_line: OnLine<'_>, deadline: Deadline) -> Result<(), Fault> {
+        let mut unshared = 0;
         loop {
             match exchange.next(self.now()) {
                 Step::Write(bytes) => self.write(&bytes, deadline).await.map_err(Fault::Wire)?,
@@ -260,6 +265,11 @@ impl Session {
                         .receive(self.buffer.get(..read).unwrap_or_default(), self.now())
                         .map_err(|_| Fault::Overflow)?;
                     exchange.hand_out(on_line);
+                    unshared += read;
+                    if unshared > SHARE {
+                        unshared = 0;
+                        tokio::task::yield_now().await;
+                    }
                 }
             }
         }
