@@ -175,6 +175,11 @@ impl Session {
         strays
     }
 
+    /// It stands as opening left it, so that a reset has nothing to do.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.is_ready() && !self.touched && self.known.mode() == self.home
+    }
+
     /// Brings a session that is out of step back: drops the old answer to its end, which the device proves.
     ///
     /// # Errors

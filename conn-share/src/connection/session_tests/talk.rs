@@ -430,24 +430,31 @@ async fn a_reset_asks_the_device_only_for_what_may_have_changed() {
     let (router, record) = connected("frr", "\n", Manner::default()).await;
     let since = |seen: usize| record.commands().split_off(seen);
     let seen = record.commands().len();
+    assert!(!router.needs_reset());
     router.reset().await.expect("as it was opened");
     router.execute("show version").await.expect("answered");
+    assert!(!router.needs_reset());
     router.reset().await.expect("in its mode, and asked nothing that stays");
     assert_eq!(since(seen), ["show version"]);
     // Given up half-way, the same holds, once the session is back in step.
     let given_up = tokio::time::timeout(Duration::from_secs(1), router.execute("show slowly")).await;
     assert!(given_up.is_err(), "{given_up:?}");
+    assert!(router.needs_reset(), "it is out of step");
     router.reset().await.expect("in step again");
+    assert!(!router.needs_reset());
     assert_eq!(since(seen), ["show version", "show slowly"]);
 
     let seen = record.commands().len();
     router.execute("terminal length 24").await.expect("answered");
+    assert!(router.needs_reset());
     router.reset().await.expect("put back");
+    assert!(!router.needs_reset());
     router.reset().await.expect("nothing to do");
     assert_eq!(since(seen), ["terminal length 24", PAGING_OFF]);
 
     let seen = record.commands().len();
     router.execute("configure terminal").await.expect("answered");
+    assert!(router.needs_reset(), "it is in another mode");
     router.reset().await.expect("put back");
     assert_eq!(since(seen), ["configure terminal", "end", PAGING_OFF]);
 
@@ -459,6 +466,7 @@ async fn a_reset_asks_the_device_only_for_what_may_have_changed() {
 
     let seen = record.commands().len();
     router.send("show version").await.expect("sent");
+    assert!(router.needs_reset());
     router.reset().await.expect("put back");
     assert_eq!(since(seen), ["show version", PAGING_OFF], "what is sent raw may be anything");
 }
