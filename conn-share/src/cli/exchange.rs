@@ -105,6 +105,8 @@ pub(crate) struct Exchange {
     finding: bool,
     /// Bytes came since a question was asked.
     replied: bool,
+    /// A question was asked while the one before had no reply.
+    hasty: bool,
     /// The lines above the prompt are what this is to find out: nothing is taken off the answer.
     raw: bool,
     /// Lines were handed out: what is left of the answer begins with a new line.
@@ -169,6 +171,7 @@ impl Exchange {
             pages: 0,
             finding: false,
             replied: false,
+            hasty: false,
             raw: false,
             handed: false,
             below: None,
@@ -362,11 +365,16 @@ impl Exchange {
 
     /// A question was asked that the device may not be able to answer.
     fn doubt(&mut self, line: &str, now: Duration) -> Option<Step> {
+        if line.ends_with("^A^K") {
+            // The terminal's own echo: the line editor is still to come.
+            return Some(Step::Wait(None));
+        }
         let enters = self.probe.as_ref().is_some_and(Probe::enters_a_line);
+        let shown = self.probe.as_ref().is_some_and(|probe| line.ends_with(probe.nonce()));
+        // What is echoed is answered, if slowly; and what comes now may be the answer to the question before.
+        let patient = shown || self.screen.sighting().is_some() || self.hasty;
         let due = self.stirred
-            + match self.replied {
-                // The terminal's own echo: the line editor is still to come.
-                true if line.ends_with("^A^K") => return Some(Step::Wait(None)),
+            + match self.replied && !patient {
                 // A prompt is the answer to the line that was entered, and there was no echo before it.
                 true if enters && self.is_exact(line) => DOUBT,
                 true => PATIENCE,
@@ -376,9 +384,11 @@ impl Exchange {
             return Some(Step::Wait(Some(due)));
         }
         // A line that is entered is answered by anything that is there at all: it is worth the wait.
-        if self.spent.len() + 1 >= TRIES && (self.replied || !enters) {
+        let hopeless = if self.replied { !patient } else { !enters };
+        if hopeless && self.spent.len() + 1 >= TRIES {
             return Some(Step::Stuck);
         }
+        self.hasty |= !self.replied;
         self.ask_fresh(now);
         None
     }
