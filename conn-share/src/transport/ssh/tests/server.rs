@@ -55,6 +55,8 @@ pub(super) struct Script {
     pub(super) room: Arc<AtomicUsize>,
     /// Channels that were refused since there was no room.
     pub(super) refused: Arc<AtomicUsize>,
+    /// Takes so many bytes on a channel, or a few more, and is deaf from then on.
+    pub(super) window: Option<u32>,
     /// Has one terminal for each session.
     pub(super) one_terminal: bool,
     /// Greets and closes each channel as soon as it is open.
@@ -78,6 +80,7 @@ impl Script {
             channels: Arc::default(),
             room: Arc::new(AtomicUsize::new(usize::MAX)),
             refused: Arc::default(),
+            window: None,
             one_terminal: false,
             closes: false,
         }
@@ -120,6 +123,7 @@ impl Script {
             auth_rejection_time: std::time::Duration::ZERO,
             auth_rejection_time_initial: Some(std::time::Duration::ZERO),
             inactivity_timeout: None,
+            window_size: self.window.unwrap_or(Config::default().window_size),
             ..Config::default()
         };
         let actor = Actor { script: self.clone(), floods: HashMap::new(), terminals: 0 };
@@ -346,6 +350,11 @@ impl Handler for Actor {
         }
         self.script.channels.fetch_sub(1, Relaxed);
         Ok(())
+    }
+
+    fn adjust_window(&mut self, _channel: ChannelId, current: u32) -> u32 {
+        // A window of one byte is never wound up again.
+        if self.script.window.is_some() { 1 } else { current }
     }
 
     async fn data(&mut self, channel: ChannelId, data: &[u8], session: &mut Session) -> Result<(), russh::Error> {
