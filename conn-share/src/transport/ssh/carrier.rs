@@ -37,7 +37,7 @@ pub(super) struct Carrier {
 enum Errand {
     Shell(Reply),
     Tunnel { host: String, port: u16, reply: Reply },
-    Close(ChannelWriteHalf<Msg>),
+    Close(Arc<ChannelWriteHalf<Msg>>),
 }
 
 type Reply = oneshot::Sender<Result<Channel<Msg>, russh::Error>>;
@@ -119,7 +119,7 @@ impl Place {
         let channel = (&mut answer.receiver).await.map_err(|_| russh::Error::Disconnect)??;
         drop(answer);
         let (reading, half) = channel.split();
-        Ok(Seat { id: half.id(), half: Some(half), reading: Some(reading), place: self })
+        Ok(Seat { id: half.id(), half: Some(Arc::new(half)), reading: Some(reading), place: self })
     }
 }
 
@@ -134,7 +134,7 @@ impl Drop for Answer<'_> {
         self.receiver.close();
         if let Ok(Ok(channel)) = self.receiver.try_recv() {
             self.carrier.members.forget(channel.id());
-            let _ = self.carrier.errands.send(Errand::Close(channel.split().1));
+            let _ = self.carrier.errands.send(Errand::Close(Arc::new(channel.split().1)));
         }
     }
 }
@@ -142,7 +142,7 @@ impl Drop for Answer<'_> {
 /// An open channel. It is closed when this is dropped, and nobody else is affected.
 pub(super) struct Seat {
     /// Until it is on its way to be closed.
-    half: Option<ChannelWriteHalf<Msg>>,
+    half: Option<Arc<ChannelWriteHalf<Msg>>>,
     /// What the server answers to requests. While it is kept it has to be read, or the session comes to a stop.
     reading: Option<ChannelReadHalf>,
     id: ChannelId,
@@ -158,8 +158,8 @@ impl Seat {
         Arc::clone(&self.place.0.handle)
     }
 
-    /// The channel, for requests; `None` once it is being closed.
-    pub(super) fn requests(&self) -> Option<&ChannelWriteHalf<Msg>> {
+    /// The channel, for requests and to write to; `None` once it is being closed.
+    pub(super) fn requests(&self) -> Option<&Arc<ChannelWriteHalf<Msg>>> {
         self.half.as_ref()
     }
 
