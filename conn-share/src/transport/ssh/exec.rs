@@ -124,6 +124,12 @@ impl ExecSession {
         connecting.await.map_err(|error: Error| error.with_device(&target.name))
     }
 
+    /// Over a session that is open already.
+    #[cfg(test)]
+    pub(super) fn over(carrier: Arc<Carrier>) -> Self {
+        Self { carrier }
+    }
+
     pub(crate) fn is_open(&self) -> bool {
         self.carrier.is_open()
     }

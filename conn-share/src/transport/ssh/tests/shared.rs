@@ -19,7 +19,7 @@ use crate::transport::ssh::{Attempt, Channels, PEER_PATIENCE, Prepared, host_rec
 use crate::{ErrorKind, Target};
 
 /// A session for several channels with a server that plays `script`.
-async fn carrier(script: &Script) -> (Arc<Carrier>, Switch) {
+pub(super) async fn carrier(script: &Script) -> (Arc<Carrier>, Switch) {
     let target = target();
     let attempt = Attempt::new(&target, Deadline::after(LIMIT));
     let settings = Settings::of(&target).await.unwrap();
