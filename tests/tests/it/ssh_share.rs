@@ -130,8 +130,8 @@ async fn new_keys_under_way_change_nothing() {
     let wanted: Vec<String> = (1..=100_000).map(|number| number.to_string()).collect();
     let wanted = wanted.join("\n");
     let mut asking = tokio::task::JoinSet::new();
-    for host in hosts.iter().cloned() {
-        let wanted = wanted.clone();
+    for host in &hosts {
+        let (host, wanted) = (Arc::clone(host), wanted.clone());
         asking.spawn(async move {
             assert!(host.execute("seq 100000").await.expect("an answer") == wanted.as_str(), "the output changed");
         });
