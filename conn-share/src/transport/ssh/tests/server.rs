@@ -331,6 +331,27 @@ impl Handler for Actor {
         Ok(())
     }
 
+    /// Leads nowhere, and says a lot of little things at once.
+    async fn channel_open_direct_tcpip(
+        &mut self,
+        channel: Channel<Msg>,
+        _host: &str,
+        _port: u32,
+        _from_host: &str,
+        _from_port: u32,
+        reply: ChannelOpenHandle,
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        reply.accept().await;
+        let handle = session.handle();
+        tokio::spawn(async move {
+            for _ in 0..1000 {
+                let _ = handle.data(channel.id(), &b"x"[..]).await;
+            }
+        });
+        Ok(())
+    }
+
     async fn pty_request(
         &mut self,
         channel: ChannelId,

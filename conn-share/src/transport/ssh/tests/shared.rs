@@ -101,6 +101,26 @@ async fn a_channel_that_takes_nothing_keeps_nobody_else_from_writing() {
     assert_eq!(tasks_left().await, 0);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_tunnel_that_nobody_has_come_for_yet_keeps_nobody_else_waiting() {
+    let script = Script::new();
+    let (carrier, _switch) = carrier(&script).await;
+    let mut other = shell(&carrier).await;
+    read_to(&mut other, "r1# ").await;
+    let place = carrier.reserve(10).unwrap();
+    let mut opening = Box::pin(place.tunnel("r2", 22));
+    assert!(polled(opening.as_mut(), 1).await.is_none());
+    tasks_left().await;
+    other.write_all(b"still here\r").await.unwrap();
+    let answer = tokio::time::timeout(LIMIT, read_to(&mut other, "\r")).await;
+    assert_eq!(answer.expect("everybody waits"), "still here\r");
+    // All that was said is there when somebody comes.
+    let mut tunnel = Shell::seated(opening.await.unwrap());
+    let mut said = [0; 1000];
+    tunnel.read_exact(&mut said).await.unwrap();
+    assert_eq!(said, [b'x'; 1000]);
+}
+
 #[tokio::test]
 async fn a_shell_dropped_at_every_poll_of_its_opening_leaves_no_channel_behind() {
     let script = Script::new();
