@@ -40,7 +40,21 @@ enum Errand {
     Close(Arc<ChannelWriteHalf<Msg>>),
 }
 
-type Reply = oneshot::Sender<Result<Channel<Msg>, russh::Error>>;
+type Reply = oneshot::Sender<Result<Opened, russh::Error>>;
+
+/// A channel on its way to whoever asked for it.
+struct Opened {
+    half: Arc<ChannelWriteHalf<Msg>>,
+    /// Not where nothing is requested: it fills up, and the session with it, as long as nobody comes for it.
+    reading: Option<ChannelReadHalf>,
+}
+
+impl Opened {
+    fn of(channel: Channel<Msg>, has_requests: bool) -> Self {
+        let (reading, half) = channel.split();
+        Self { half: Arc::new(half), reading: has_requests.then_some(reading) }
+    }
+}
 
 impl Carrier {
     /// Shares a session, if it was made for several channels. Starts its keeper, which ends with the last user.
@@ -116,25 +130,24 @@ impl Place {
         let asked = self.0.errands.send(errand(reply));
         asked.map_err(|_| russh::Error::Disconnect)?;
         let mut answer = Answer { receiver, carrier: &self.0 };
-        let channel = (&mut answer.receiver).await.map_err(|_| russh::Error::Disconnect)??;
+        let Opened { half, reading } = (&mut answer.receiver).await.map_err(|_| russh::Error::Disconnect)??;
         drop(answer);
-        let (reading, half) = channel.split();
-        Ok(Seat { id: half.id(), half: Some(Arc::new(half)), reading: Some(reading), place: self })
+        Ok(Seat { id: half.id(), half: Some(half), reading, place: self })
     }
 }
 
 /// The keeper's answer on its way. A channel that has come when this is dropped, and that nobody takes any more, is closed.
 struct Answer<'a> {
-    receiver: oneshot::Receiver<Result<Channel<Msg>, russh::Error>>,
+    receiver: oneshot::Receiver<Result<Opened, russh::Error>>,
     carrier: &'a Carrier,
 }
 
 impl Drop for Answer<'_> {
     fn drop(&mut self) {
         self.receiver.close();
-        if let Ok(Ok(channel)) = self.receiver.try_recv() {
-            self.carrier.members.forget(channel.id());
-            let _ = self.carrier.errands.send(Errand::Close(Arc::new(channel.split().1)));
+        if let Ok(Ok(opened)) = self.receiver.try_recv() {
+            self.carrier.members.forget(opened.half.id());
+            let _ = self.carrier.errands.send(Errand::Close(opened.half));
         }
     }
 }
@@ -216,9 +229,13 @@ async fn keep(
 
 async fn run(handle: Arc<Handle<Events>>, members: Arc<Members>, errand: Errand) {
     let (opened, reply) = match errand {
-        Errand::Shell(reply) => (handle.channel_open_session().await, reply),
+        Errand::Shell(reply) => {
+            let opened = handle.channel_open_session().await;
+            (opened.map(|channel| Opened::of(channel, true)), reply)
+        }
         Errand::Tunnel { host, port, reply } => {
-            (handle.channel_open_direct_tcpip(host, port.into(), "127.0.0.1", 0).await, reply)
+            let opened = handle.channel_open_direct_tcpip(host, port.into(), "127.0.0.1", 0).await;
+            (opened.map(|channel| Opened::of(channel, false)), reply)
         }
         Errand::Close(half) => {
             let _ = half.close().await;
@@ -226,7 +243,7 @@ async fn run(handle: Arc<Handle<Events>>, members: Arc<Members>, errand: Errand)
         }
     };
     if let Err(Ok(unwanted)) = reply.send(opened) {
-        members.forget(unwanted.id());
-        let _ = unwanted.close().await;
+        members.forget(unwanted.half.id());
+        let _ = unwanted.half.close().await;
     }
 }
