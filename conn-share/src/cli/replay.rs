@@ -1,4 +1,5 @@
-//! Conversations with real servers, played to the engine again: whole, byte by byte, and cut in two at every position.
+//! Conversations with real servers, played to the engine again: whole, byte by byte, and cut in two at every position, or at many where
+//! an answer is long.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -27,8 +28,10 @@ fn manner(name: &str) -> Manner {
     let ssh =
         Manner { platform: "frr", proof: Proof::Typeahead, line_end: "\n", telnet: false, username: "", password: "" };
     match name {
-        "frr-ssh.txt" => ssh,
-        "frr-telnet.txt" => Manner { line_end: "\r\n", telnet: true, password: "vty-word", ..ssh },
+        "frr-ssh.txt" | "frr-ssh-long.txt" => ssh,
+        "frr-telnet.txt" | "frr-telnet-long.txt" => {
+            Manner { line_end: "\r\n", telnet: true, password: "vty-word", ..ssh }
+        }
         "linux-ssh.txt" => Manner { platform: "linux", proof: Proof::Keys, ..ssh },
         "telnetd.txt" => Manner {
             platform: "linux",
@@ -60,6 +63,30 @@ impl Cut {
             Self::Nowhere | Self::Once(..) => vec![heard],
         }
     }
+}
+
+/// Where to cut what was heard: everywhere, but in a long answer around its start, its end and what looks like a prompt on the way, and
+/// every so often in between. Each cut plays all of it again.
+fn positions(heard: &[u8]) -> Vec<usize> {
+    const SHORT: usize = 20_000;
+    /// A prime, so that the cuts fall on all parts of the lines.
+    const STRIDE: usize = 4_999;
+    const AROUND: usize = 40;
+    let length = heard.len();
+    if length <= SHORT {
+        return (0..=length).collect();
+    }
+    let prompts =
+        heard.windows(2).enumerate().filter(|(_, here)| [b"> ", b"# ", b"$ "].iter().any(|prompt| here == prompt));
+    // One in a few hundred of them, and a line end every so often, with what is left and right of either.
+    let prompts = prompts.map(|(at, _)| at + 2).step_by(487);
+    let ends = heard.windows(2).enumerate().filter(|(_, here)| *here == b"\r\n").map(|(at, _)| at + 1).step_by(991);
+    let special = prompts.chain(ends).flat_map(|at| at - 2..=at + 1);
+    let mut all: Vec<usize> = special.chain((0..length).step_by(STRIDE)).collect();
+    all.extend((0..AROUND).chain(length - AROUND..=length));
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 /// One command of a conversation, with the turns that it took: keys for a pager, a secret, the proof.
@@ -216,7 +243,7 @@ fn replay(name: &str) -> Vec<(String, String)> {
         };
         check(Cut::Everywhere);
         for (number, turn) in asked.turns.iter().enumerate() {
-            (0..=turn.heard.len()).for_each(|at| check(Cut::Once(number, at)));
+            positions(&turn.heard).into_iter().for_each(|at| check(Cut::Once(number, at)));
         }
         if let Some(text) = by_eye(&asked) {
             assert_eq!(whole.text.trim_end(), text.trim_end(), "{name}: {:?}", asked.command);
@@ -248,6 +275,20 @@ fn the_routers_shell() {
 }
 
 #[test]
+fn long_answers() {
+    for (name, command, start) in
+        [("frr-ssh-long.txt", "show ip bgp", "*> "), ("frr-telnet-long.txt", "show ip route", "B>* ")]
+    {
+        let answers = replay(name);
+        let table = answer(&answers, command);
+        let routes = table.lines().filter(|line| line.starts_with(start)).count();
+        assert_eq!(routes, 5000, "{name}");
+        assert!(table.len() > 300_000, "{name}");
+        assert!(answer(&answers, "show version").contains("FRR"), "{name}: the next answer is its own");
+    }
+}
+
+#[test]
 fn the_routers_line() {
     let answers = replay("frr-telnet.txt");
     // The ages go on.
@@ -270,6 +311,9 @@ fn linux_shells() {
         assert_eq!(answer(&answers, "printf 'no end of line'"), "no end of line", "{name}");
         assert_eq!(answer(&answers, "seq 100"), counted.join("\n"), "{name}");
         assert_eq!(answer(&answers, "printf '\\033[31mred\\033[0m\\n'"), "red", "{name}");
+        if name == "telnetd.txt" {
+            assert_eq!(answer(&answers, "seq 100 | more -e"), counted.join("\n"));
+        }
     }
 }
 
@@ -279,6 +323,10 @@ fn bird() {
     assert!(answer(&answers, "show status").starts_with("BIRD 2"), "{answers:?}");
     assert_eq!(answer(&answers, "show route in 10.100.0.0/20").lines().count(), 17);
     assert_eq!(answer(&answers, "show nothing"), "No such command. Press `?' for help.");
+    // Through the pager: the table's name, and a line for each network.
+    let paged: Vec<&str> = answer(&answers, "show route in 10.100.0.0/18").lines().collect();
+    assert_eq!((paged.len(), paged[0]), (65, "Table master4:"));
+    assert!(paged[1..].iter().all(|line| line.starts_with("10.100.") && line.ends_with("* (200)")), "{paged:?}");
 }
 
 #[test]
