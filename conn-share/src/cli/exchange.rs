@@ -257,11 +257,9 @@ impl Exchange {
             let _ = self.screen.feed(&held);
             return None;
         }
-        let Some(line) = self.screen.last_line() else { return self.when_mute(now) };
+        let Some(line) = self.screen.last_line() else { return self.at_no_line(now) };
         if self.known.platform.is_pager(&line) {
-            let key = if self.goal == Goal::Step { "q" } else { " " };
-            self.out.push_back(key.as_bytes().to_vec());
-            self.screen.clear_line();
+            self.page_on();
             return None;
         }
         if let Some(at) = self.interactions.iter().position(|interaction| interaction.is_asked_by(&line)) {
@@ -270,6 +268,27 @@ impl Exchange {
             return None;
         }
         self.at_line(&line, now)
+    }
+
+    /// Nothing that can be read stands before the cursor. birdc's pager moves it back to the start of its prompt, and waits.
+    fn at_no_line(&mut self, now: Duration) -> Option<Step> {
+        let returned = self.screen.returned_line();
+        if !returned.is_some_and(|line| self.known.platform.is_pager(&line)) {
+            return self.when_mute(now);
+        }
+        // A line end may follow, and then it was output.
+        let due = self.stirred + SETTLE;
+        if now < due {
+            return Some(Step::Wait(Some(due)));
+        }
+        self.page_on();
+        None
+    }
+
+    fn page_on(&mut self) {
+        let key = if self.goal == Goal::Step { "q" } else { " " };
+        self.out.push_back(key.as_bytes().to_vec());
+        self.screen.clear_line();
     }
 
     /// The last line may be a prompt, or not.

@@ -113,6 +113,11 @@ impl Screen {
             .flatten()
     }
 
+    /// The line in the making, where a carriage return came last: the cursor is back at its start, or a line end is about to follow.
+    pub(crate) fn returned_line(&self) -> Option<String> {
+        (self.escape == Escape::Text && self.returned).then(|| self.line.up_to_cursor()).flatten()
+    }
+
     /// Whether the line in the making is `line`, with the cursor behind it.
     pub(crate) fn last_line_is(&self, line: &str) -> bool {
         self.escape == Escape::Text && !self.returned && self.line.is(line)
