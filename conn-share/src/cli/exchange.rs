@@ -99,7 +99,11 @@ impl Exchange {
     /// Sends `command` and reads its answer.
     pub(crate) fn command(known: &Known, command: &str, now: Duration) -> Self {
         let mut exchange = Self::new(known, Goal::Answer, command, now);
-        exchange.out.push_back(format!("{command}{}", known.line_end).into_bytes());
+        // With room for the keys of a proof.
+        let mut write = Vec::with_capacity(command.len() + known.line_end.len() + 2);
+        write.extend_from_slice(command.as_bytes());
+        write.extend_from_slice(known.line_end.as_bytes());
+        exchange.out.push_back(write);
         exchange
     }
 
@@ -167,7 +171,7 @@ impl Exchange {
             && let Some(write) = self.out.back_mut()
         {
             let probe = Probe::ahead();
-            write.extend(probe.bytes(""));
+            write.extend_from_slice(probe.keys());
             self.ask(probe);
         }
         self
@@ -435,6 +439,9 @@ impl Exchange {
 
     /// Takes the lines off the end of `text` that are part of the prompt below them.
     fn strip_above_prompt(&self, text: &mut String) {
+        if !self.known.platform.has_lines_above_prompt() {
+            return;
+        }
         while let Some(rest) = text.strip_suffix('\n') {
             let start = rest.rfind('\n').map_or(0, |at| at + 1);
             if !self.known.platform.may_stand_above_prompt(rest.get(start..).unwrap_or_default()) {

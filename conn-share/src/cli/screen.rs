@@ -307,6 +307,13 @@ fn is_control(byte: u8) -> bool {
     (byte < 0x20 && byte != b'\t') || byte == 0x7f
 }
 
+/// Whether `byte` is among `bytes`. Whole answers are searched for what is seldom there, so many bytes are compared at a time.
+pub(crate) fn holds(bytes: &[u8], byte: u8) -> bool {
+    let blocks = bytes.chunks_exact(32);
+    let rest = blocks.remainder().contains(&byte);
+    rest || blocks.map(|block| block.iter().fold(0, |found, one| found | u8::from(*one == byte))).any(|found| found > 0)
+}
+
 /// UTF-8 where it is; what is not, byte by byte as Latin-1.
 pub(crate) fn decode(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| {
