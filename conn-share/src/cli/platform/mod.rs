@@ -312,7 +312,8 @@ impl Platform {
     }
 
     /// Lines that begin with `start` and end with `end` are no output when they stand right above a prompt; nor are empty
-    /// lines there, on a platform that has such lines.
+    /// lines there, on a platform that has such lines. A platform with neither modes nor such lines learns at login what stands
+    /// above every prompt, as long as it never changes.
     #[must_use]
     pub fn above_prompt(mut self, start: impl Into<String>, end: impl Into<String>) -> Self {
         self.above_prompt.push(AbovePrompt { start: start.into(), end: end.into() });
@@ -341,6 +342,11 @@ impl Platform {
     /// Whether there are lines that may stand above a prompt and be no output.
     pub(crate) fn has_lines_above_prompt(&self) -> bool {
         !self.above_prompt.is_empty()
+    }
+
+    /// Whether nothing is said of how prompts look: what stands above them is then learnt.
+    pub(crate) fn learns_prompts(&self) -> bool {
+        self.modes.is_empty() && self.above_prompt.is_empty()
     }
 
     pub(crate) fn proofs(&self) -> &[Proof] {
