@@ -2,6 +2,7 @@
 //!
 //! It holds the pool weakly and is never needed for a request to be served: whoever waits carries on the same jobs.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -53,12 +54,12 @@ impl<C: Send + 'static> Future for KeeperTask<C> {
         if to_set {
             shared.alarm.set(&shared);
         }
-        shared.drive();
+        drive(&shared, cx);
         if let Some(every) = interval(&shared) {
             let tick = self.tick.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + every)));
             while tick.as_mut().poll(cx).is_ready() {
                 make_round(&shared);
-                shared.drive();
+                drive(&shared, cx);
                 tick.as_mut().reset(Instant::now() + every);
             }
         }
@@ -82,6 +83,14 @@ impl<C: Send + 'static> Drop for KeeperTask<C> {
         shared.jobs.abort(Some(self.home));
         wake(wakers);
         shared.driver_left();
+    }
+}
+
+/// Carries jobs on. The keeper outlives whatever they do: one that panics has given its slot back.
+fn drive<C: Send + 'static>(shared: &Arc<Shared<C>>, cx: &Context<'_>) {
+    if catch_unwind(AssertUnwindSafe(|| shared.drive())).is_err() {
+        tracing::error!("a pool's work in the background panicked");
+        cx.waker().wake_by_ref();
     }
 }
 

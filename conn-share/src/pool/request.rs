@@ -105,6 +105,8 @@ struct Request<'a, C: Send + 'static> {
     arrived: bool,
     /// For a request that waits in another runtime than the one that turns the shared timer.
     own_timer: Option<Pin<Box<Sleep>>>,
+    /// When it no longer waits for runtimes that were asked whether they are turned.
+    patience: Option<Pin<Box<Sleep>>>,
     /// The runtime in which it is polled for the first time, if it was asked already.
     here: Option<Option<RuntimeId>>,
 }
@@ -129,6 +131,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
             ticket: 0,
             arrived: false,
             own_timer: None,
+            patience: None,
             here: None,
         }
     }
@@ -224,6 +227,13 @@ impl<'a, C: Send + 'static> Request<'a, C> {
                 return self.wait(books, cx);
             }
             if driven {
+                if self.looks_abroad(cx) {
+                    drop(books);
+                    self.shared.jobs.abort_mute();
+                    books = self.shared.books();
+                    driven = false;
+                    continue;
+                }
                 if let Some(failure) = books.verdict(self.now, &self.shared.options) {
                     return Poll::Ready(Err(PoolError::Connect(failure)));
                 }
@@ -237,6 +247,25 @@ impl<'a, C: Send + 'static> Request<'a, C> {
             driven = true;
             books = self.shared.books();
         }
+    }
+
+    /// Whether jobs that it waits for may be stuck, since they were begun in another runtime: it was asked whether it is
+    /// turned, a while ago.
+    fn looks_abroad(&mut self, cx: &mut Context<'_>) -> bool {
+        /// Longer than a runtime at work takes to come round; after each answer it is asked again.
+        const PATIENCE: Duration = Duration::from_millis(250);
+        let patience = match &mut self.patience {
+            Some(patience) => patience,
+            None if self.shared.jobs.ask_abroad() => {
+                self.patience.insert(Box::pin(sleep_until(Instant::now() + PATIENCE)))
+            }
+            None => return false,
+        };
+        let over = patience.as_mut().poll(cx).is_ready();
+        if over {
+            self.patience = None;
+        }
+        over
     }
 
     /// Comes for the worker that was handed to it. `Err(None)`: it was not fit, and was set aside.

@@ -399,6 +399,8 @@ impl<C: Send + 'static> Shared<C> {
 
 impl<C: Send + 'static> Drop for Shared<C> {
     fn drop(&mut self) {
+        // Work under way may hold its own waker, and would keep itself alive.
+        self.jobs.abort(None);
         // It sees that the pool is gone, and ends.
         self.call_keeper();
     }

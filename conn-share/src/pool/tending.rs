@@ -135,18 +135,21 @@ pub(super) async fn bounded<T>(
     limit: Duration,
     step: impl Future<Output = Result<T, Cause>>,
 ) -> Result<T, Cause> {
-    match timeout(limit, unwinding(what, step)).await {
-        Ok(result) => result,
-        Err(_) => Err(cause(Mishap::TooLong { what, limit })),
+    // The timer is made outside the guard: that a runtime has none is to be told to whoever called in it. It is polled
+    // inside, as it panics when its runtime ends.
+    match unwinding(timeout(limit, step)).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(cause(Mishap::TooLong { what, limit })),
+        Err(text) => Err(cause(Mishap::Panicked { what, text })),
     }
 }
 
 /// Makes a panic in `step` its error.
-async fn unwinding<T>(what: &'static str, step: impl Future<Output = Result<T, Cause>>) -> Result<T, Cause> {
+pub(super) async fn unwinding<T>(step: impl Future<Output = T>) -> Result<T, String> {
     let mut step = std::pin::pin!(step);
-    std::future::poll_fn(|cx: &mut Context<'_>| {
-        catch_unwind(AssertUnwindSafe(|| step.as_mut().poll(cx)))
-            .unwrap_or_else(|panic| Poll::Ready(Err(cause(Mishap::Panicked { what, text: panic_text(&*panic) }))))
+    std::future::poll_fn(|cx: &mut Context<'_>| match catch_unwind(AssertUnwindSafe(|| step.as_mut().poll(cx))) {
+        Ok(polled) => polled.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic_text(&*panic))),
     })
     .await
 }

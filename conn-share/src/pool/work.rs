@@ -6,20 +6,19 @@ use super::error::Cause;
 use super::options::Options;
 use super::shared::Shared;
 use super::slots::{Needs, Remedy, Work, Worker};
-use super::sync::{Instant, RuntimeId, current_runtime, sleep_until};
-use super::tending::{Tend, bounded, cause, looks_bad};
+use super::sync::{Home, Instant, sleep_until};
+use super::tending::{Tend, bounded, cause, looks_bad, unwinding};
 
 /// A slot in a job's hands. Dropped unsettled, because the job was dropped or panicked, it leaves the slot vacant.
 pub(super) struct SlotLease<C: Send + 'static> {
     shared: Weak<Shared<C>>,
     at: usize,
-    home: Option<RuntimeId>,
     settled: bool,
 }
 
 impl<C: Send + 'static> SlotLease<C> {
     pub(super) fn new(shared: &Arc<Shared<C>>, at: usize) -> Self {
-        Self { shared: Arc::downgrade(shared), at, home: current_runtime(), settled: false }
+        Self { shared: Arc::downgrade(shared), at, settled: false }
     }
 
     fn note(&self, work: Work) {
@@ -49,11 +48,12 @@ impl<C: Send + 'static> SlotLease<C> {
         }
     }
 
-    fn failed(mut self, began_after: u32, cause: Cause) {
+    /// `home`: the runtime that its timers and sockets belonged to.
+    fn failed(mut self, began_after: u32, cause: Cause, home: Option<&Home>) {
         self.settled = true;
         if let Some(shared) = self.shared.upgrade() {
             // An attempt that outlived its runtime says nothing about the device.
-            let orphaned = self.home != current_runtime();
+            let orphaned = home.is_some_and(|home| shared.jobs.has_ended(home));
             shared.connect_failed(self.at, (!orphaned).then_some((began_after, cause)));
         }
     }
@@ -84,6 +84,7 @@ pub(super) async fn connect<C: Send + 'static>(
     options: Arc<Options>,
     began_after: u32,
 ) {
+    let home = Home::here();
     let attempt = async {
         let connection = tend.connect().await?;
         if tend.is_broken(&connection) || tend.is_interrupted(&connection) {
@@ -95,7 +96,7 @@ pub(super) async fn connect<C: Send + 'static>(
         Ok(connection) => lease.connected(connection),
         Err(cause) => {
             tracing::debug!(%cause, "connecting a worker failed");
-            lease.failed(began_after, cause);
+            lease.failed(began_after, cause, home.as_ref());
         }
     }
 }
@@ -189,7 +190,8 @@ pub(super) async fn disconnect<C: Send + 'static>(
 
 /// Waits for the moment of the next attempt.
 pub(super) async fn pause<C: Send + 'static>(pause: Pause<C>, until: Instant) {
-    sleep_until(until).await;
+    // The timer panics when its runtime ends: another is begun then.
+    let _ = unwinding(sleep_until(until)).await;
     drop(pause);
 }
 
