@@ -263,3 +263,18 @@ async fn a_closed_pool_refuses_and_tells_those_who_wait() {
     assert!(closing.await.unwrap().is_clean());
     assert_eq!(device.open(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_that_is_dropped_drops_what_is_under_way() {
+    let device = Device::new();
+    let pool = device.pool().size(2).start().await.unwrap();
+    device.set(|moods| (moods.connect, moods.reset) = (Mood::Waits, Mood::Waits));
+    drop(pool.get().await.unwrap());
+    pool.resize(3);
+    settle().await;
+    let status = pool.status();
+    assert_eq!((status.tending, status.connecting, device.open()), (1, 1, 3));
+    drop(pool);
+    settle().await;
+    assert_eq!(device.open(), 0);
+}
