@@ -22,6 +22,8 @@ pub(super) struct Books<C> {
     pub(super) health: Health,
     /// A job waits for the moment of the next attempt.
     pub(super) pausing: bool,
+    /// How many attempts had failed when it was last time to tell those who wait.
+    given_up_at: u64,
     pub(super) closed: bool,
     /// Permits that are out and must not come back, since the pool was made smaller.
     pub(super) debt: usize,
@@ -66,6 +68,7 @@ impl<C> Books<C> {
             line: Line::new(),
             health: Health::default(),
             pausing: false,
+            given_up_at: 0,
             closed: false,
             debt: 0,
             keeper: Keeper::Gone,
@@ -117,14 +120,25 @@ impl<C> Books<C> {
         }
     }
 
-    /// Why those who wait may stop waiting: no worker is left, and attempts to connect one have failed for good.
-    pub(super) fn verdict(&self, now: Instant, options: &Options) -> Option<ConnectFailure> {
-        let tally = self.slots.tally();
-        let hope = tally.idle + tally.to_tend + tally.producing() + tally.on_loan > 0;
-        if hope || !self.health.is_down(&options.backoff) || self.health.blocked_until(now).is_none() {
-            return None;
+    /// An attempt failed, and those who wait are to be told: no worker is left, and attempts have failed for good.
+    pub(super) fn note_failure(&mut self, options: &Options) {
+        if self.slots.tally().connecting == 0 && self.is_hopeless(options) {
+            self.given_up_at = self.counters.connect_failures;
         }
-        Some(self.health.failure(now))
+    }
+
+    /// Why one who joined the line after so many failures may stop waiting. Whether the next attempt is under way already is
+    /// the same to those who were there when the last one failed.
+    pub(super) fn verdict(&self, failures_before: u64, now: Instant, options: &Options) -> Option<ConnectFailure> {
+        let told = self.given_up_at > failures_before;
+        let resting = self.slots.tally().connecting == 0 && self.health.blocked_until(now).is_some();
+        (self.is_hopeless(options) && (told || resting)).then(|| self.health.failure(now))
+    }
+
+    /// There is no worker, but perhaps one that is being connected, and attempts have failed for good.
+    fn is_hopeless(&self, options: &Options) -> bool {
+        let tally = self.slots.tally();
+        tally.idle + tally.to_tend + tally.tended + tally.on_loan == 0 && self.health.is_down(&options.backoff)
     }
 
     /// What a request at the front waits for.

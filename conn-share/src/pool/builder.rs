@@ -112,7 +112,8 @@ impl<K: Connector> PoolBuilder<K> {
     }
 
     /// The wait after a failed attempt: `first`, doubled with each further failure up to `longest`, less up to a half of
-    /// it by chance. Default 100 ms and 30 s.
+    /// it by chance. Default 100 ms and 30 s. However short it is, others have a turn between two attempts; more than a
+    /// year is a year.
     pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
         self.options.backoff.first = first;
         self.options.backoff.longest = longest;

@@ -102,6 +102,8 @@ struct Request<'a, C: Send + 'static> {
     deadline: Option<Instant>,
     /// Its place in the line; 0: none.
     ticket: u64,
+    /// How many attempts to connect had failed when it joined.
+    failures_before: u64,
     arrived: bool,
     /// For a request that waits in another runtime than the one that turns the shared timer.
     own_timer: Option<Pin<Box<Sleep>>>,
@@ -129,6 +131,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
             limit,
             deadline: None,
             ticket: 0,
+            failures_before: 0,
             arrived: false,
             own_timer: None,
             patience: None,
@@ -190,6 +193,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
     /// Joins the line, with a permit if there is one left; whether there was.
     fn join(&mut self, books: &mut Books<C>) -> bool {
         self.deadline = self.limit.and_then(|limit| self.started.checked_add(limit));
+        self.failures_before = books.counters.connect_failures;
         let permit = books.gate.pass();
         self.ticket = books.line.join(self.asker.clone(), permit);
         if permit {
@@ -206,10 +210,17 @@ impl<'a, C: Send + 'static> Request<'a, C> {
         mut now_is_fresh: bool,
         cx: &mut Context<'_>,
     ) -> Polled<C> {
+        /// Workers that were not fit, then others have their turn on this thread.
+        const ROUNDS: u32 = 32;
         let mut driven = false;
+        let mut unfit = 0;
         loop {
             if books.closed {
                 return Poll::Ready(Err(PoolError::Closed));
+            }
+            if unfit == ROUNDS {
+                cx.waker().wake_by_ref();
+                return self.wait(books, cx);
             }
             books = match self.collect(books) {
                 Ok(guard) => return Poll::Ready(Ok(guard)),
@@ -217,6 +228,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
                 Err(None) => {
                     books = self.shared.books();
                     (driven, now_is_fresh) = (false, false);
+                    unfit += 1;
                     continue;
                 }
             };
@@ -234,7 +246,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
                     driven = false;
                     continue;
                 }
-                if let Some(failure) = books.verdict(self.now, &self.shared.options) {
+                if let Some(failure) = books.verdict(self.failures_before, self.now, &self.shared.options) {
                     return Poll::Ready(Err(PoolError::Connect(failure)));
                 }
                 return self.wait(books, cx);

@@ -193,7 +193,7 @@ impl<C: Send + 'static> Shared<C> {
         let expires = self
             .options
             .max_lifetime
-            .and_then(|lifetime| now.checked_add(lifetime.mul_f64(1.0 - 0.1 * self.chance.next())));
+            .and_then(|lifetime| now.checked_add(lifetime - lifetime.mul_f64(0.1 * self.chance.next())));
         let mut books = self.books();
         books.next_worker += 1;
         let id = books.next_worker;
@@ -214,12 +214,15 @@ impl<C: Send + 'static> Shared<C> {
     pub(super) fn connect_failed(&self, at: usize, failure: Option<(u32, Cause)>) {
         let now = Instant::now();
         let mut books = self.books();
+        books.slots.vacate(at, self.options.heals());
         if let Some((began_after, cause)) = failure {
             books.counters.connect_failures += 1;
             books.health.failed(began_after, cause, now, &self.options.backoff, self.chance.next());
+            books.note_failure(&self.options);
         }
+        let wakers = books.watchers();
         drop(books);
-        self.vacated(at, self.options.heals());
+        wake(wakers);
     }
 
     pub(super) fn sidelined(&self, at: usize, worker: Box<Worker<C>>, remedy: Remedy) {
@@ -239,9 +242,14 @@ impl<C: Send + 'static> Shared<C> {
         wake(wakers);
     }
 
+    pub(super) fn yielded(&self) {
+        self.books().health.yielded();
+    }
+
     pub(super) fn pause_over(&self) {
         let mut books = self.books();
         books.pausing = false;
+        books.health.yielded();
         let wakers = books.watchers();
         drop(books);
         wake(wakers);
@@ -334,17 +342,19 @@ impl<C: Send + 'static> Shared<C> {
 
     /// Begins what should be begun and polls what can go on.
     pub(super) fn drive(self: &Arc<Self>) {
-        loop {
+        /// Work that begins other work, so often; then this thread has other things to do.
+        const ROUNDS: usize = 64;
+        for _ in 0..ROUNDS {
             let began = self.begin_jobs();
             if self.jobs.poll_some() {
-                // Somebody goes on in a moment: this thread has other things to do.
-                self.call_drivers();
-                return;
+                break;
             }
             if !began {
                 return;
             }
         }
+        // Somebody goes on in a moment.
+        self.call_drivers();
     }
 
     fn begin_jobs(self: &Arc<Self>) -> bool {

@@ -1,6 +1,7 @@
 //! What jobs do: connect a worker, put one in order, say goodbye to one.
 
 use std::sync::{Arc, Weak};
+use std::task::Poll;
 
 use super::error::Cause;
 use super::options::Options;
@@ -190,9 +191,26 @@ pub(super) async fn disconnect<C: Send + 'static>(
 
 /// Waits for the moment of the next attempt.
 pub(super) async fn pause<C: Send + 'static>(pause: Pause<C>, until: Instant) {
+    yield_once().await;
+    if let Some(shared) = pause.0.upgrade() {
+        shared.yielded();
+    }
     // The timer panics when its runtime ends: another is begun then.
     let _ = unwinding(sleep_until(until)).await;
     drop(pause);
+}
+
+/// Lets others go first, whoever polls.
+async fn yield_once() {
+    let mut yielded = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// The pool waits for a moment; over when this is dropped.

@@ -2,6 +2,7 @@
 
 mod lab;
 
+mod backoff;
 mod cancel;
 #[cfg(feature = "telnet")]
 mod connection;
