@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::connector::{Connector, observe, observe_look};
+use super::connector::{Connector, Hook, observe};
 use super::error::Cause;
 use super::sync::timeout;
 
@@ -78,7 +78,7 @@ impl<K: Connector> Tend<K::Connection> for Tended<K> {
         if let Some(hook) = &self.hooks.check {
             return Some(hook(worker));
         }
-        let (future, provided) = observe(|| self.connector.check(worker));
+        let (future, provided) = observe::<K, _>(Hook::Check, || self.connector.check(worker));
         if provided { None } else { Some(Box::pin(async { future.await.map_err(cause) })) }
     }
 
@@ -86,7 +86,7 @@ impl<K: Connector> Tend<K::Connection> for Tended<K> {
         if let Some(hook) = &self.hooks.reset {
             return Some(hook(worker));
         }
-        let (future, provided) = observe(|| self.connector.reset(worker));
+        let (future, provided) = observe::<K, _>(Hook::Reset, || self.connector.reset(worker));
         if provided { None } else { Some(Box::pin(async { future.await.map_err(cause) })) }
     }
 
@@ -110,7 +110,7 @@ impl<K: Connector> Tend<K::Connection> for Tended<K> {
     }
 
     fn looks(&self, worker: &K::Connection) -> bool {
-        let provided = observe_look(|| self.connector.is_broken(worker)).1;
+        let provided = observe::<K, _>(Hook::IsBroken, || self.connector.is_broken(worker)).1;
         !provided || self.hooks.is_broken.is_some() || self.hooks.is_interrupted.is_some()
     }
 }

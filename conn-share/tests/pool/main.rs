@@ -18,3 +18,4 @@ mod size;
 mod storm;
 mod wakers;
 mod warm;
+mod wrapped;
