@@ -194,7 +194,10 @@ impl<C: Send + 'static> AsyncPool<C> {
     }
 
     /// Closes the pool: refuses new requests and tells those who wait, waits for loans up to the
-    /// [`close_timeout`](PoolBuilder::close_timeout), disconnects the workers. Returns what it had to cut.
+    /// [`close_timeout`](PoolBuilder::close_timeout), disconnects the workers. Returns what it had to cut. Attempts to connect
+    /// that are under way are given up at once.
+    ///
+    /// Of several calls at the same time the one with the shortest limit cuts for all, and each says what was cut.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]

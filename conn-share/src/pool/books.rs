@@ -37,6 +37,9 @@ pub(super) struct Books<C> {
     /// The runtime in which the timer has gone off and was not set again.
     pub(super) rang_in: Option<RuntimeId>,
     pub(super) counters: Counters,
+    /// Since the pool was closed: loans that were cut, and workers that were dropped without a goodbye.
+    pub(super) cut: Vec<Holder>,
+    pub(super) dropped: usize,
 }
 
 /// The task that works in the background.
@@ -78,6 +81,8 @@ impl<C> Books<C> {
             armed_for: None,
             rang_in: None,
             counters: Counters::default(),
+            cut: Vec::new(),
+            dropped: 0,
         }
     }
 
@@ -139,6 +144,13 @@ impl<C> Books<C> {
     fn is_hopeless(&self, options: &Options) -> bool {
         let tally = self.slots.tally();
         tally.idle + tally.to_tend + tally.tended + tally.on_loan == 0 && self.health.is_down(&options.backoff)
+    }
+
+    /// A job ends without the worker that it had, who was not disconnected, or without having opened one.
+    pub(super) fn note_lost(&mut self, at: usize) {
+        if self.closed && self.slots.has_worker_out(at) {
+            self.dropped += 1;
+        }
     }
 
     /// What a request at the front waits for.

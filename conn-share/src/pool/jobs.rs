@@ -31,12 +31,13 @@ struct Job<C: Send + 'static> {
     stage: Mutex<Stage>,
     /// The runtime that turns the job's timers and sockets: the one that polled it first.
     home: OnceLock<Option<Home>>,
+    connects: bool,
     shared: Weak<Shared<C>>,
 }
 
 enum Stage {
     Parked { work: Work, queued: bool },
-    Polled { woken: bool },
+    Polled { woken: bool, aborted: bool },
     Done,
 }
 
@@ -46,9 +47,10 @@ impl<C: Send + 'static> Jobs<C> {
     }
 
     /// Adds a job, to be polled by the caller's next [`Jobs::poll_some`].
-    pub(super) fn add(&self, work: Work, shared: Weak<Shared<C>>) {
+    /// `connects`: it opens a connection.
+    pub(super) fn add(&self, work: Work, connects: bool, shared: Weak<Shared<C>>) {
         let stage = Mutex::new(Stage::Parked { work, queued: true });
-        let job = Arc::new(Job { stage, home: OnceLock::new(), shared });
+        let job = Arc::new(Job { stage, home: OnceLock::new(), connects, shared });
         let mut bench = self.bench();
         bench.all.push(job.clone());
         bench.runnable.push_back(job);
@@ -124,6 +126,11 @@ impl<C: Send + 'static> Jobs<C> {
         self.abort_if(|job| home.is_none() || job.home().map(Home::id) == home);
     }
 
+    /// Drops the attempts to connect.
+    pub(super) fn abort_connects(&self) {
+        self.abort_if(|job| job.connects);
+    }
+
     fn abort_if(&self, is_to_end: impl Fn(&Job<C>) -> bool) {
         let mut aborted = Vec::new();
         let mut bench = self.bench();
@@ -137,17 +144,16 @@ impl<C: Send + 'static> Jobs<C> {
         self.count.store(bench.all.len(), Ordering::SeqCst);
         drop(bench);
         for job in aborted {
-            // One that is being polled at this moment goes on there and is carried on by its own wakes.
             let mut stage = job.stage();
-            if let Stage::Parked { .. } = &*stage {
-                let parked = std::mem::replace(&mut *stage, Stage::Done);
-                drop(stage);
-                drop(parked);
-            } else if let Stage::Polled { .. } = &*stage {
-                // Its end waits for `stage`, and is to find it here.
-                let mut bench = self.bench();
-                bench.all.push(job.clone());
-                self.count.store(bench.all.len(), Ordering::SeqCst);
+            match &mut *stage {
+                Stage::Parked { .. } => {
+                    let parked = std::mem::replace(&mut *stage, Stage::Done);
+                    drop(stage);
+                    drop(parked);
+                }
+                // Whoever polls it at this moment drops it then, unless it is over.
+                Stage::Polled { aborted, .. } => *aborted = true,
+                Stage::Done => {}
             }
         }
     }
@@ -174,7 +180,8 @@ impl<C: Send + 'static> Job<C> {
         if matches!(*stage, Stage::Polled { .. } | Stage::Done) {
             return;
         }
-        let Stage::Parked { work, .. } = std::mem::replace(&mut *stage, Stage::Polled { woken: false }) else {
+        let Stage::Parked { work, .. } = std::mem::replace(&mut *stage, Stage::Polled { woken: false, aborted: false })
+        else {
             unreachable!("looked at above")
         };
         drop(stage);
@@ -207,7 +214,7 @@ impl<C: Send + 'static> Wake for Job<C> {
         let mut stage = self.stage();
         match &mut *stage {
             Stage::Parked { queued: queued @ false, .. } => *queued = true,
-            Stage::Polled { woken } => {
+            Stage::Polled { woken, .. } => {
                 *woken = true;
                 return;
             }
@@ -233,7 +240,7 @@ impl<C: Send + 'static> PollTurn<'_, C> {
             return;
         }
         let mut stage = self.job.stage();
-        let Stage::Polled { woken } = *stage else { return };
+        let Stage::Polled { woken, aborted: false } = *stage else { return };
         if let Some(work) = self.work.take() {
             *stage = Stage::Parked { work, queued: woken };
         }

@@ -234,6 +234,12 @@ impl<C: Send + 'static> Shared<C> {
         wake(wakers);
     }
 
+    /// A job ended without its worker, who was dropped without a goodbye.
+    pub(super) fn lost(&self, at: usize, heal: bool) {
+        self.books().note_lost(at);
+        self.vacated(at, heal);
+    }
+
     pub(super) fn vacated(&self, at: usize, heal: bool) {
         let mut books = self.books();
         books.slots.vacate(at, heal);
@@ -361,6 +367,7 @@ impl<C: Send + 'static> Shared<C> {
         let mut began = false;
         loop {
             let next = self.books().next_job(Instant::now(), &self.options);
+            let connects = matches!(next, Next::Connect(..));
             let lease = |at| SlotLease::new(self, at);
             let (tend, options) = (self.tend.clone(), self.options.clone());
             let work: std::pin::Pin<Box<dyn Future<Output = ()> + Send>> = match next {
@@ -373,7 +380,7 @@ impl<C: Send + 'static> Shared<C> {
                 }
                 Next::Pause(until) => Box::pin(work::pause(Pause(self.own.clone()), until)),
             };
-            self.jobs.add(work, self.own.clone());
+            self.jobs.add(work, connects, self.own.clone());
             began = true;
         }
     }

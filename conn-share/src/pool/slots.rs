@@ -88,9 +88,13 @@ pub(super) enum Slot<C> {
 }
 
 impl<C> Slot<C> {
-    /// A connection is in it.
+    /// A connection is in it, or with a job.
     pub(super) fn has_worker(&self) -> bool {
-        matches!(self, Self::Idle(_) | Self::Ailing(..))
+        match self {
+            Self::Idle(_) | Self::Ailing(..) => true,
+            Self::Busy(work) => *work != Work::Connecting,
+            Self::Unused | Self::Vacant { .. } | Self::OnLoan(_) => false,
+        }
     }
 }
 
@@ -457,6 +461,11 @@ impl<C> Slots<C> {
     pub(super) fn loans_mut(&mut self) -> impl Iterator<Item = &mut Loan> {
         let slots = self.slots.iter().zip(&mut self.loans);
         slots.filter(|(slot, _)| matches!(slot, Slot::OnLoan(_))).filter_map(|(_, loan)| loan.as_mut())
+    }
+
+    /// A job has the worker of this slot.
+    pub(super) fn has_worker_out(&self, at: usize) -> bool {
+        self.is_busy(at) && self.slots[at].has_worker()
     }
 
     fn is_busy(&self, at: usize) -> bool {

@@ -22,6 +22,11 @@ impl<C: Send + 'static> SlotLease<C> {
         Self { shared: Arc::downgrade(shared), at, settled: false }
     }
 
+    /// The pool was closed before it came to connecting.
+    fn is_unwanted(&self) -> bool {
+        self.shared.upgrade().is_none_or(|shared| shared.books().closed)
+    }
+
     fn note(&self, work: Work) {
         if let Some(shared) = self.shared.upgrade() {
             shared.note(self.at, work);
@@ -59,6 +64,13 @@ impl<C: Send + 'static> SlotLease<C> {
         }
     }
 
+    fn lost(mut self, heal: bool) {
+        self.settled = true;
+        if let Some(shared) = self.shared.upgrade() {
+            shared.lost(self.at, heal);
+        }
+    }
+
     fn vacant(mut self, heal: bool) {
         self.settled = true;
         if let Some(shared) = self.shared.upgrade() {
@@ -73,7 +85,7 @@ impl<C: Send + 'static> Drop for SlotLease<C> {
             && let Some(shared) = self.shared.upgrade()
         {
             let heal = shared.options.heals();
-            shared.vacated(self.at, heal);
+            shared.lost(self.at, heal);
         }
     }
 }
@@ -85,6 +97,9 @@ pub(super) async fn connect<C: Send + 'static>(
     options: Arc<Options>,
     began_after: u32,
 ) {
+    if lease.is_unwanted() {
+        return lease.vacant(false);
+    }
     let home = Home::here();
     let attempt = async {
         let connection = tend.connect().await?;
@@ -183,10 +198,15 @@ pub(super) async fn disconnect<C: Send + 'static>(
         Ok(())
     };
     match bounded("disconnecting", options.tend_timeout, farewell).await {
-        Ok(()) => tracing::debug!(worker = id, "a worker is disconnected"),
-        Err(cause) => tracing::debug!(worker = id, %cause, "a worker was dropped without a goodbye"),
+        Ok(()) => {
+            tracing::debug!(worker = id, "a worker is disconnected");
+            lease.vacant(heal);
+        }
+        Err(cause) => {
+            tracing::debug!(worker = id, %cause, "a worker was dropped without a goodbye");
+            lease.lost(heal);
+        }
     }
-    lease.vacant(heal);
 }
 
 /// Waits for the moment of the next attempt.

@@ -4,6 +4,7 @@ mod lab;
 
 mod backoff;
 mod cancel;
+mod closing;
 #[cfg(feature = "telnet")]
 mod connection;
 mod faults;
