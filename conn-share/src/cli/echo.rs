@@ -14,6 +14,8 @@ pub(crate) struct Echo {
     returned: bool,
     /// Of the echo itself something was seen: a line end from now on is a wrap, no other line.
     begun: bool,
+    /// Where the command begins, if all of it or each of its characters may come twice.
+    twice: Option<usize>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -36,12 +38,23 @@ pub(crate) enum Verdict {
 }
 
 impl Echo {
-    /// Waits for the echo of `command`, typed at `prompt`, which may be drawn once more before it.
-    pub(crate) fn new(prompt: &str, command: &str) -> Self {
+    /// Waits for the echo of `command`, typed at `prompt`, which may be drawn once more before it. It may come `twice`,
+    /// character by character or as a whole.
+    pub(crate) fn new(prompt: &str, command: &str, twice: bool) -> Self {
         let expected = [prompt, command].concat().into_bytes();
         let mut seen = vec![prompt.len(), 0];
         seen.dedup();
-        Self { expected, seen, next: Vec::new(), held: Vec::new(), escape: Escape::Text, returned: false, begun: false }
+        let twice = twice.then_some(prompt.len());
+        Self {
+            expected,
+            seen,
+            next: Vec::new(),
+            held: Vec::new(),
+            escape: Escape::Text,
+            returned: false,
+            begun: false,
+            twice,
+        }
     }
 
     /// Reads `bytes`.
@@ -89,9 +102,16 @@ impl Echo {
             }
             // After a carriage return the editor may repeat the character at the edge of the screen; and it wraps
             // some terminals by a blank.
-            let repeated = self.returned && seen.checked_sub(1).and_then(|last| self.expected.get(last)) == Some(&byte);
+            let last = seen.checked_sub(1).and_then(|last| self.expected.get(last));
+            let repeated = (self.returned || self.twice.is_some()) && last == Some(&byte);
             if repeated || (byte == b' ' && self.begun) {
                 self.next.push(seen);
+            }
+            if let Some(start) = self.twice
+                && seen == self.expected.len()
+                && self.expected.get(start) == Some(&byte)
+            {
+                self.next.push(start + 1);
             }
         }
         self.next.sort_unstable();
@@ -103,17 +123,19 @@ impl Echo {
 }
 
 /// Splits the output off `text` by its first line that is the echo, when the echo was not at the very start: log
-/// lines or a late prompt came before it.
-pub(crate) fn after_echo(text: &str, prompt: &str, command: &str) -> Option<usize> {
+/// lines or a late prompt came before it. The echo may have come `twice`.
+pub(crate) fn after_echo(text: &str, prompt: &str, command: &str, twice: bool) -> Option<usize> {
     if command.is_empty() {
         return None;
     }
+    let doubled = if twice { shown_twice(command) } else { [const { String::new() }; 2] };
+    let shown = |typed: &str| doubled.iter().any(|doubled| twice && doubled.trim() == typed);
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         let end = start + line.len();
         let line = line.trim_end();
         let typed = line.strip_prefix(prompt.trim_end()).unwrap_or(line);
-        if typed.trim() == command.trim() {
+        if typed.trim() == command.trim() || shown(typed.trim()) {
             return Some(end);
         }
         start = end;
@@ -121,14 +143,19 @@ pub(crate) fn after_echo(text: &str, prompt: &str, command: &str) -> Option<usiz
     None
 }
 
+/// What is seen of `typed` when it is shown twice: each character, or all of it.
+pub(crate) fn shown_twice(typed: &str) -> [String; 2] {
+    [typed.chars().flat_map(|character| [character; 2]).collect(), typed.repeat(2)]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn after(prompt: &str, command: &str, bytes: &[u8]) -> Option<String> {
-        let whole = Echo::new(prompt, command).feed(bytes);
+        let whole = Echo::new(prompt, command, false).feed(bytes);
         for cut in 0..=bytes.len() {
-            let mut echo = Echo::new(prompt, command);
+            let mut echo = Echo::new(prompt, command, false);
             let verdict = match echo.feed(&bytes[..cut]) {
                 Verdict::Open => match echo.feed(&bytes[cut..]) {
                     Verdict::Ended(used) => Verdict::Ended(cut + used),
@@ -175,9 +202,23 @@ mod tests {
     }
 
     #[test]
+    fn shown_twice_it_is_one_echo() {
+        let twice = |bytes: &[u8]| Echo::new("$ ", "ls aa", true).feed(bytes);
+        assert_eq!(twice(b"llss  aaaa\r\nx"), Verdict::Ended(12));
+        assert_eq!(twice(b"ls aals aa\r\nx"), Verdict::Ended(12));
+        assert_eq!(twice(b"$ ls aals aa\r\nx"), Verdict::Ended(14));
+        assert_eq!(twice(b"ls aa\r\nx"), Verdict::Ended(7));
+        assert!(matches!(twice(b"ls aalt"), Verdict::Absent(_)));
+        assert_eq!(after("$ ", "ls aa", b"llss  aaaa\r\nx"), None);
+        assert_eq!(after_echo("%LOG\n$ llss\nx", "$ ", "ls", true), Some(12));
+        assert_eq!(after_echo("%LOG\n$ lsls\nx", "$ ", "ls", true), Some(12));
+        assert_eq!(after_echo("%LOG\n$ lsls\nx", "$ ", "ls", false), None);
+    }
+
+    #[test]
     fn behind_noise() {
         let text = "\n%LINK-3-UPDOWN\nr1# show version\nFRR\n";
-        assert_eq!(after_echo(text, "r1# ", "show version").map(|at| &text[at..]), Some("FRR\n"));
-        assert_eq!(after_echo("FRR\n", "r1# ", "show version"), None);
+        assert_eq!(after_echo(text, "r1# ", "show version", false).map(|at| &text[at..]), Some("FRR\n"));
+        assert_eq!(after_echo("FRR\n", "r1# ", "show version", false), None);
     }
 }

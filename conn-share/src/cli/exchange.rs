@@ -1,11 +1,12 @@
 //! One exchange with a device: a command and its whole answer, or nothing but a proof that the device waits.
 
+mod answer;
 mod streamed;
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::echo::{Echo, Verdict, after_echo};
+use super::echo::{Echo, Verdict};
 use super::interaction::Interaction;
 use super::known::Known;
 use super::platform::Proof;
@@ -23,6 +24,12 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A device that is out of step and silent for this long without a prompt waits for something else than a command.
 const STUCK: Duration = Duration::from_secs(1);
+
+/// So long a device may take over one more piece of an answer to a question of which it is not known whether it can answer it.
+const DOUBT: Duration = Duration::from_millis(200);
+
+/// So often such a question is asked when what is heard is no answer.
+const TRIES: usize = 2;
 
 /// So many questions in a row that nobody answers, and the device counts as stuck although it shows a prompt.
 const QUESTIONS: usize = 4;
@@ -64,6 +71,8 @@ pub(crate) struct Answer {
     pub(crate) prompt: String,
     /// An empty line was taken for a command of its own.
     pub(crate) doubled: bool,
+    /// The proof's echo was there twice.
+    pub(crate) twice: bool,
 }
 
 /// The thinking of one exchange. Bytes and times go in, steps come out; times count from any fixed moment.
@@ -84,6 +93,16 @@ pub(crate) struct Exchange {
     /// When bytes last came or a question was asked.
     stirred: Duration,
     interrupts: u32,
+    /// Pages that were turned. A pager that had gone on by itself leaves the blank to the line editor.
+    pages: usize,
+    /// Whether the device can answer the question at all is what this is to find out.
+    finding: bool,
+    /// Bytes came since a question was asked.
+    replied: bool,
+    /// The lines above the prompt are what this is to find out: nothing is taken off the answer.
+    raw: bool,
+    /// Lines were handed out: what is left of the answer begins with a new line.
+    handed: bool,
     /// Something came since the last proof.
     heard: bool,
     /// Bytes of an old answer that were dropped.
@@ -132,13 +151,18 @@ impl Exchange {
             expected: None,
             interactions: Vec::new(),
             screen: Screen::new(known.limit, &known.prompt),
-            echo: (goal == Goal::Answer && !command.is_empty()).then(|| Echo::new(&known.prompt, command)),
+            echo: (goal == Goal::Answer && !command.is_empty()).then(|| Echo::new(&known.prompt, command, known.twice)),
             echoed: false,
             out: VecDeque::new(),
             probe: None,
             spent: Vec::new(),
             stirred: now,
             interrupts: 0,
+            pages: 0,
+            finding: false,
+            replied: false,
+            raw: false,
+            handed: false,
             heard: true,
             drained: 0,
             rounds: 1,
@@ -146,6 +170,18 @@ impl Exchange {
             streamed: None,
             known: known.clone(),
         }
+    }
+
+    /// Finds out whether the device can give the proof: it is given up as soon as what is heard is something else.
+    pub(crate) fn finding(mut self) -> Self {
+        self.finding = true;
+        self
+    }
+
+    /// Leaves in the answer what stands above the prompt, and an echo that comes late.
+    pub(crate) fn raw(mut self) -> Self {
+        self.raw = true;
+        self
     }
 
     /// The prompt may end with this text.
@@ -177,6 +213,7 @@ impl Exchange {
     pub(crate) fn receive(&mut self, bytes: &[u8], now: Duration) -> Result<(), Overflow> {
         self.stirred = now;
         self.heard = true;
+        self.replied = true;
         let result = self.show(bytes);
         if self.goal == Goal::Step {
             self.screen.forget_text();
@@ -225,7 +262,8 @@ impl Exchange {
             return Some(Step::Stuck);
         }
         let accept = |line: &str| self.accepts(line);
-        if let Some(proven) = self.probe.as_ref().and_then(|probe| probe.answer(&self.screen, accept)) {
+        let twice = self.finding || self.raw || self.known.twice;
+        if let Some(proven) = self.probe.as_ref().and_then(|probe| probe.answer(&self.screen, twice, accept)) {
             self.rounds -= 1;
             self.spent.extend(self.probe.take());
             if self.rounds == 0 {
@@ -262,7 +300,11 @@ impl Exchange {
             let key = if self.goal == Goal::Step { "q" } else { " " };
             self.out.push_back(key.as_bytes().to_vec());
             self.screen.clear_line();
+            self.pages += 1;
             return None;
+        }
+        if self.finding && self.probe.is_some() {
+            return self.doubt(&line, now);
         }
         if let Some(at) = self.interactions.iter().position(|interaction| interaction.is_asked_by(&line)) {
             let interaction = self.interactions.remove(at);
@@ -275,7 +317,7 @@ impl Exchange {
     /// The last line may be a prompt, or not.
     fn at_line(&mut self, line: &str, now: Duration) -> Option<Step> {
         let exact = self.is_exact(line);
-        if !exact && !self.accepts(line) {
+        if !exact && !self.accepts(line) && !self.is_blotted(line) {
             return self.when_mute(now);
         }
         if let Proof::Quiet(quiet) = self.known.proof {
@@ -283,7 +325,7 @@ impl Exchange {
             if now < due {
                 return Some(Step::Wait(Some(due)));
             }
-            self.proven = Some(Proven { line: line.to_owned(), text_end: self.screen.text().len() });
+            self.proven = Some(Proven { line: line.to_owned(), text_end: self.screen.text().len(), twice: false });
             return None;
         }
         if self.goal == Goal::Step && self.spent.len() >= QUESTIONS {
@@ -299,6 +341,29 @@ impl Exchange {
             };
         if now < due {
             return Some(Step::Wait(Some(due)));
+        }
+        self.ask_fresh(now);
+        None
+    }
+
+    /// A question was asked that the device may not be able to answer.
+    fn doubt(&mut self, line: &str, now: Duration) -> Option<Step> {
+        let enters = self.probe.as_ref().is_some_and(Probe::enters_a_line);
+        let due = self.stirred
+            + match self.replied {
+                // The terminal's own echo: the line editor is still to come.
+                true if line.ends_with("^A^K") => return Some(Step::Wait(None)),
+                // A prompt is the answer to the line that was entered, and there was no echo before it.
+                true if enters && self.is_exact(line) => DOUBT,
+                true => PATIENCE,
+                false => PATIENCE * 2u32.pow(self.spent.len().min(6) as u32),
+            };
+        if now < due {
+            return Some(Step::Wait(Some(due)));
+        }
+        // A line that is entered is answered by anything that is there at all: it is worth the wait.
+        if self.spent.len() + 1 >= TRIES && (self.replied || !enters) {
+            return Some(Step::Stuck);
         }
         self.ask_fresh(now);
         None
@@ -330,12 +395,19 @@ impl Exchange {
         let Some(probe) = Probe::fresh(&self.known) else { return };
         self.out.push_back(probe.bytes(&self.known.line_end));
         self.stirred = now;
+        self.replied = false;
         self.ask(probe);
     }
 
     fn ask(&mut self, probe: Probe) {
         self.screen.watch(probe.nonce());
         self.spent.extend(self.probe.replace(probe));
+    }
+
+    /// The prompt, and behind it blanks that were meant for a pager. The next question wipes them.
+    fn is_blotted(&self, line: &str) -> bool {
+        let blanks = line.strip_prefix(self.known.prompt.as_str()).filter(|_| !self.known.prompt.is_empty());
+        blanks.is_some_and(|rest| rest.len() <= self.pages && rest.bytes().all(|byte| byte == b' '))
     }
 
     fn is_exact(&self, line: &str) -> bool {
@@ -364,73 +436,5 @@ impl Exchange {
     /// The last line, to tell people what a device waits with.
     pub(crate) fn last_line(&self) -> String {
         self.screen.last_line().unwrap_or_default()
-    }
-
-    /// The answer, after [`Step::Done`].
-    pub(crate) fn finish(mut self) -> Option<Answer> {
-        let (mut text, prompt) = self.output()?;
-        if text.ends_with('\n') {
-            text.pop();
-        }
-        let mut doubled = false;
-        if self.command.is_empty() && self.goal == Goal::Answer {
-            // The line on which nothing was typed; where it shows twice, one line end was taken for two.
-            doubled = text.lines().filter(|line| *line == prompt).count() > 1;
-            let typed =
-                text.lines().next().filter(|line| line.trim_end() == self.known.prompt.trim_end()).map(str::len);
-            if let Some(length) = typed {
-                text.drain(..text.len().min(length + 1));
-            }
-        }
-        Some(Answer { text, prompt, doubled })
-    }
-
-    /// What the command said, its last line end included, and the prompt that followed.
-    fn output(&mut self) -> Option<(String, String)> {
-        let proven = self.proven.take()?;
-        let mut text = super::screen::decode(self.screen.take_text(proven.text_end));
-        let mut prompt = proven.line;
-        if self.goal == Goal::Answer
-            && let Some(output) = self.behind_output(&prompt)
-        {
-            text.push_str(output);
-            prompt = self.known.prompt.clone();
-        }
-        if !self.echoed
-            && let Some(start) = after_echo(&text, &self.known.prompt, &self.command)
-        {
-            text.drain(..start);
-        }
-        // The last question's answer was the proof; those entered before it were answered before it, each with a line end of its own.
-        for probe in self.spent.iter().rev().skip(1).filter(|probe| probe.enters_a_line()) {
-            self.strip_doubled(&mut text, &prompt);
-            probe.strip_answer(&mut text, &prompt);
-        }
-        self.strip_doubled(&mut text, &prompt);
-        for probe in &mut self.spent {
-            probe.scrub(&mut text);
-        }
-        self.strip_above_prompt(&mut text);
-        Some((text, prompt))
-    }
-
-    /// Takes the lines off the end of `text` that are part of the prompt below them.
-    fn strip_above_prompt(&self, text: &mut String) {
-        while let Some(rest) = text.strip_suffix('\n') {
-            let start = rest.rfind('\n').map_or(0, |at| at + 1);
-            if !self.known.platform.may_stand_above_prompt(rest.get(start..).unwrap_or_default()) {
-                return;
-            }
-            text.truncate(start);
-        }
-    }
-
-    /// Takes the prompt off the end of `text` that a device shows for the second half of a line end. Like any prompt it may
-    /// stand behind output whose last line has no end.
-    fn strip_doubled(&self, text: &mut String, prompt: &str) {
-        let shown = text.strip_suffix('\n').and_then(|text| text.strip_suffix(prompt));
-        if let Some(rest) = shown.filter(|_| self.known.doubles) {
-            text.truncate(rest.len());
-        }
     }
 }

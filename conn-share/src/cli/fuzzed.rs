@@ -55,6 +55,10 @@ fn said(choice: u8, cut: u8, data: &[u8], in_lines: bool) -> Option<String> {
     let platform = Platform::named(name)?;
     let mut known = Known::nothing(Arc::new(platform), "\r\n", LIMIT);
     known.prompt = "r1# ".to_owned();
+    known.twice = choice >> 5 == 2;
+    if choice >> 5 == 3 {
+        known.above = ["[edit]\n", "\n[edit]\n"][usize::from(choice & 1)].to_owned();
+    }
     known.proof = match choice >> 2 & 3 {
         0 => Proof::Typeahead,
         1 => Proof::Keys,

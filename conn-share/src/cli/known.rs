@@ -17,6 +17,10 @@ pub(crate) struct Known {
     pub(crate) line_end: String,
     /// The device takes our line end for two: an empty line follows each command, and answers with one more prompt.
     pub(crate) doubles: bool,
+    /// Each key that is typed is shown twice: by a terminal before the device, and by the device.
+    pub(crate) twice: bool,
+    /// The lines that stand above every prompt, each with its end, as far as they are always the same.
+    pub(crate) above: String,
     /// The longest answer, in bytes.
     pub(crate) limit: usize,
     /// How many lines of blanks were entered; shared with the exchanges, for one that is dropped has entered its own.
@@ -33,6 +37,8 @@ impl Known {
             proof,
             line_end: line_end.to_owned(),
             doubles: false,
+            twice: false,
+            above: String::new(),
             limit,
             blanks: Arc::default(),
         }
@@ -42,6 +48,11 @@ impl Known {
     /// end of the prompt does not make one look like another.
     pub(crate) fn fresh_blanks(&self) -> String {
         " ".repeat(3 + 4 * (self.blanks.fetch_add(1, Ordering::Relaxed) % 20))
+    }
+
+    /// Whether `line` may be one of those above a prompt.
+    pub(crate) fn may_stand_above_prompt(&self, line: &str) -> bool {
+        self.platform.may_stand_above_prompt(line) || self.above.lines().any(|above| above == line)
     }
 
     /// The mode that the prompt stands for; empty where the platform names none.

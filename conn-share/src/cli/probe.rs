@@ -1,5 +1,6 @@
 //! One question whose answer proves that the device waits for a command.
 
+use super::echo::shown_twice;
 use super::known::Known;
 use super::nonce;
 use super::platform::Proof;
@@ -36,6 +37,8 @@ pub(crate) struct Proven {
     pub(crate) line: String,
     /// Where the committed text ends that came before the proof.
     pub(crate) text_end: usize,
+    /// The question's echo was there twice.
+    pub(crate) twice: bool,
 }
 
 impl Probe {
@@ -84,38 +87,62 @@ impl Probe {
     }
 
     /// The prompt that this question has proven, if it has. `accept` says whether a line may be a prompt at all.
-    pub(crate) fn answer(&self, screen: &Screen, accept: impl Fn(&str) -> bool) -> Option<Proven> {
+    /// Its echo may be there twice where that is known, or being learnt.
+    pub(crate) fn answer(&self, screen: &Screen, may_be_twice: bool, accept: impl Fn(&str) -> bool) -> Option<Proven> {
         let seen = screen.sighting()?;
         match self.kind {
             Kind::Ahead | Kind::Keys => {
                 let erased = !seen.committed && screen.last_line_is(&seen.before);
-                (erased && accept(&seen.before))
-                    .then(|| Proven { line: seen.before.clone(), text_end: screen.text().len() })
+                (erased && accept(&seen.before)).then(|| Proven {
+                    line: seen.before.clone(),
+                    text_end: screen.text().len(),
+                    twice: false,
+                })
             }
             Kind::Blank => {
-                let entered = seen.committed && screen.last_line_is(&seen.before);
-                (entered && accept(&seen.before))
-                    .then(|| Proven { line: seen.before.clone(), text_end: seen.line_start })
+                // Shown twice, half of the blanks are left. No other question's blanks are as many.
+                let twice = seen.before.strip_suffix(&self.nonce).filter(|_| may_be_twice);
+                let entered = |line: &&str| seen.committed && screen.last_line_is(line) && accept(line);
+                let line = Some(seen.before.as_str()).filter(entered).or(twice.filter(entered))?;
+                let twice = line.len() < seen.before.len();
+                Some(Proven { line: line.to_owned(), text_end: seen.line_start, twice })
             }
             Kind::Command => {
-                let ran = seen.committed && seen.before.is_empty();
+                // Where nothing is echoed, the line end is not either: what it says follows the prompt.
+                let ran = seen.committed && (seen.before.is_empty() || accept(&seen.before));
                 let line = screen.last_line().filter(|line| ran && accept(line))?;
                 let text_end = echo_start(screen.text(), seen.line_start, &self.typed);
-                Some(Proven { line, text_end })
+                let echo = screen.text().get(text_end..seen.line_start.saturating_sub(1)).unwrap_or_default();
+                let twice =
+                    may_be_twice && shown_twice(&self.typed).iter().any(|shown| echo.ends_with(shown.as_bytes()));
+                Some(Proven { line, text_end, twice })
             }
         }
     }
 
     /// Takes this question's echo and answer, behind `prompt`, off the end of `text`. The prompt may stand behind output whose
-    /// last line has no end.
-    pub(crate) fn strip_answer(&self, text: &mut String, prompt: &str) {
-        let answer = match self.kind {
-            Kind::Ahead | Kind::Keys => return,
-            Kind::Blank => format!("{prompt}{}\n", self.typed),
-            Kind::Command => format!("{prompt}{}\n{}\n", self.typed, self.nonce),
+    /// last line has no end. Each of so many `pages` may have taken one of its keys.
+    pub(crate) fn strip_answer(&self, text: &mut String, prompt: &str, pages: usize) {
+        let rest = match self.kind {
+            Kind::Ahead | Kind::Keys => None,
+            // More blanks than were typed: its echo came twice, or some were meant for a pager.
+            Kind::Blank => text.strip_suffix('\n').and_then(|line| {
+                let rest = line.trim_end_matches(' ');
+                let enough = line.len() - rest.len() + pages >= self.typed.len();
+                rest.strip_suffix(prompt.trim_end_matches(' ')).filter(|_| enough)
+            }),
+            Kind::Command => {
+                let echoes = shown_twice(&self.typed).into_iter().chain([self.typed.clone()]);
+                let answers = echoes.map(|echo| format!("{prompt}{echo}\n{}\n", self.nonce));
+                let answers = answers.chain([format!("{prompt}{}\n", self.nonce)]);
+                answers
+                    .into_iter()
+                    .find_map(|answer| text.strip_suffix(&answer).map(str::len))
+                    .and_then(|end| text.get(..end))
+            }
         };
-        if let Some(rest) = text.strip_suffix(answer.as_str()) {
-            text.truncate(rest.len());
+        if let Some(rest) = rest.map(str::len) {
+            text.truncate(rest);
         }
     }
 
@@ -125,13 +152,14 @@ impl Probe {
         match self.kind {
             Kind::Ahead | Kind::Keys => None,
             Kind::Blank => accept(&seen.before).then_some(seen.line_start),
-            Kind::Command => seen.before.is_empty().then(|| echo_start(screen.text(), seen.line_start, &self.typed)),
+            Kind::Command if seen.before.is_empty() => Some(echo_start(screen.text(), seen.line_start, &self.typed)),
+            Kind::Command => accept(&seen.before).then_some(seen.line_start),
         }
     }
 
     /// Whether `line` may be this question's echo or answer on a line of its own.
     pub(crate) fn may_show_on(&self, line: &str) -> bool {
-        self.kind == Kind::Command && (line == self.nonce || line.ends_with(&self.typed))
+        self.kind == Kind::Command && (line.ends_with(&self.nonce) || line.ends_with(&self.typed))
     }
 
     /// Takes the terminal's own echo of this question out of `text`, where it was asked too soon: the output went on.
@@ -158,11 +186,13 @@ impl Probe {
     }
 }
 
-/// The start of the line before `end` if it ends with `typed`; otherwise `end`.
+/// The start of the line before `end` if it ends with `typed`, seen once or twice; otherwise `end`.
 fn echo_start(text: &[u8], end: usize, typed: &str) -> usize {
     let Some(before) = text.get(..end.saturating_sub(1)) else { return end };
     let start = last_line_start(before);
-    if before[start..].ends_with(typed.as_bytes()) { start } else { end }
+    let line = before.get(start..).unwrap_or_default();
+    let shown = line.ends_with(typed.as_bytes()) || line.ends_with(shown_twice(typed)[0].as_bytes());
+    if shown { start } else { end }
 }
 
 fn last_line_start(text: &[u8]) -> usize {

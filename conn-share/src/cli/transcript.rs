@@ -103,7 +103,7 @@ impl Transcript {
         self.end();
         let line = decode(line.to_vec());
         let is_command = !line.trim().is_empty() && line != HIDDEN;
-        self.echo = is_command.then(|| Echo::new(&last, &line));
+        self.echo = is_command.then(|| Echo::new(&last, &line, false));
         self.echoed = false;
         self.command = is_command.then_some((turn, line));
         self.prompt = last;
@@ -147,7 +147,7 @@ impl Transcript {
             prompt.clone_from(&self.prompt);
         }
         if !self.echoed
-            && let Some(start) = after_echo(&text, &self.prompt, &command)
+            && let Some(start) = after_echo(&text, &self.prompt, &command, false)
         {
             text.drain(..start);
         }

@@ -64,17 +64,10 @@ impl<C: Send + 'static> SlotLease<C> {
         }
     }
 
-    fn lost(mut self, heal: bool) {
+    fn vacant(mut self) {
         self.settled = true;
         if let Some(shared) = self.shared.upgrade() {
-            shared.lost(self.at, heal);
-        }
-    }
-
-    fn vacant(mut self, heal: bool) {
-        self.settled = true;
-        if let Some(shared) = self.shared.upgrade() {
-            shared.vacated(self.at, heal);
+            shared.vacated(self.at);
         }
     }
 }
@@ -84,8 +77,7 @@ impl<C: Send + 'static> Drop for SlotLease<C> {
         if !self.settled
             && let Some(shared) = self.shared.upgrade()
         {
-            let heal = shared.options.heals();
-            shared.lost(self.at, heal);
+            shared.lost(self.at);
         }
     }
 }
@@ -98,7 +90,7 @@ pub(super) async fn connect<C: Send + 'static>(
     began_after: u32,
 ) {
     if lease.is_unwanted() {
-        return lease.vacant(false);
+        return lease.vacant();
     }
     let home = Home::here();
     let attempt = async {
@@ -135,7 +127,7 @@ pub(super) async fn put_in_order<C: Send + 'static>(
         }
         Err(cause) => {
             tracing::debug!(worker = worker.id, %cause, "a worker is replaced");
-            lease.ailing(worker, Remedy::Close { heal: options.heals() });
+            lease.ailing(worker, Remedy::Close);
         }
     }
 }
@@ -190,7 +182,6 @@ pub(super) async fn disconnect<C: Send + 'static>(
     worker: Box<Worker<C>>,
     tend: Arc<dyn Tend<C>>,
     options: Arc<Options>,
-    heal: bool,
 ) {
     let Worker { id, connection, .. } = *worker;
     let farewell = async {
@@ -200,11 +191,11 @@ pub(super) async fn disconnect<C: Send + 'static>(
     match bounded("disconnecting", options.tend_timeout, farewell).await {
         Ok(()) => {
             tracing::debug!(worker = id, "a worker is disconnected");
-            lease.vacant(heal);
+            lease.vacant();
         }
         Err(cause) => {
             tracing::debug!(worker = id, %cause, "a worker was dropped without a goodbye");
-            lease.lost(heal);
+            drop(lease);
         }
     }
 }

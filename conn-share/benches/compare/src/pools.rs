@@ -37,6 +37,21 @@ impl Pool for ConnShare {
     }
 }
 
+/// No pool at all: what a loan costs on this runtime that consists of its turn alone, without a worker or a timeout.
+pub struct Semaphore(std::sync::Arc<tokio::sync::Semaphore>);
+
+impl Pool for Semaphore {
+    type Guard = tokio::sync::OwnedSemaphorePermit;
+
+    async fn new(size: usize) -> Self {
+        Self(std::sync::Arc::new(tokio::sync::Semaphore::new(size)))
+    }
+
+    async fn take(&self) -> Self::Guard {
+        self.0.clone().acquire_owned().await.expect("never closed")
+    }
+}
+
 pub struct Nothing;
 
 pub struct Deadpool(deadpool::managed::Pool<Nothing>);

@@ -4,7 +4,8 @@
 //! behind it came output that is neither a prompt nor a question's answer. What the end of the answer may still take away
 //! (prompts that a doubled line end drew, questions asked too soon) is held back till then.
 
-use super::{Answer, Exchange, after_echo};
+use super::{Answer, Exchange};
+use crate::cli::echo::after_echo;
 use crate::cli::screen::decode;
 
 /// Refusals are looked for in short answers only; so much of an answer is kept for that.
@@ -52,6 +53,7 @@ impl Exchange {
             self.settle(&mut streamed);
             let lines = self.screen.text().get(..streamed.free).unwrap_or_default().to_vec();
             self.screen.drop_text(streamed.free);
+            self.handed |= streamed.free > 0;
             streamed.seen -= streamed.free;
             streamed.free = 0;
             for line in lines.split_inclusive(|&byte| byte == b'\n') {
@@ -76,9 +78,10 @@ impl Exchange {
             }
             return Some(answer);
         }
+        let twice = self.proven.as_ref().is_some_and(|proven| proven.twice);
         let (text, prompt) = self.output()?;
         text.split_terminator('\n').for_each(|line| streamed.hand(line, on_line));
-        Some(Answer { text: streamed.head, prompt, doubled: false })
+        Some(Answer { text: streamed.head, prompt, doubled: false, twice })
     }
 
     /// Whether it is known where the output starts; what comes before is dropped.
@@ -90,9 +93,10 @@ impl Exchange {
             return true;
         }
         // Behind a log line or a late prompt the echo may still come.
-        let Some(new) = self.screen.text().get(streamed.searched..) else { return false };
+        let end = self.own_from();
+        let Some(new) = self.screen.text().get(streamed.searched..end) else { return false };
         let new = decode(new.to_vec());
-        match after_echo(&new, &self.known.prompt, &self.command) {
+        match after_echo(&new, &self.known.prompt, &self.command, self.known.twice) {
             Some(at) => {
                 // Counted in bytes of the text, which decoding may have made longer.
                 let lines = new.get(..at).unwrap_or_default().matches('\n').count();
@@ -104,23 +108,28 @@ impl Exchange {
                 true
             }
             None => {
-                streamed.searched = self.screen.text().len();
+                streamed.searched = end;
                 false
             }
         }
     }
 
-    /// Looks at the lines that are new, and moves `free` behind those that are settled.
-    fn settle(&self, streamed: &mut Streamed) {
+    /// Up to here in the committed text there is nothing that may be a question's.
+    fn own_from(&self) -> usize {
         let accept = |line: &str| self.accepts(line);
         let own = self.probe.as_ref().and_then(|probe| probe.own_from(&self.screen, accept));
-        let end = own.unwrap_or(usize::MAX).min(self.screen.text().len());
+        own.unwrap_or(usize::MAX).min(self.screen.text().len())
+    }
+
+    /// Looks at the lines that are new, and moves `free` behind those that are settled.
+    fn settle(&self, streamed: &mut Streamed) {
+        let end = self.own_from();
         let new = self.screen.text().get(streamed.seen..end).unwrap_or_default();
         for line in new.split_inclusive(|&byte| byte == b'\n') {
             streamed.seen += line.len();
             let line = decode(line.strip_suffix(b"\n").unwrap_or(line).to_vec());
             let asked = self.spent.iter().chain(&self.probe).any(|probe| probe.may_show_on(&line));
-            let above = self.known.platform.may_stand_above_prompt(&line);
+            let above = self.known.may_stand_above_prompt(&line);
             if !asked && !above && !self.accepts(&line) && !self.accepts(line.trim_end()) {
                 streamed.free = streamed.seen;
             }
@@ -158,6 +167,7 @@ mod tests {
         typed: Vec<u8>,
         line: usize,
         doubles: bool,
+        above: String,
     }
 
     impl Device {
@@ -169,11 +179,8 @@ mod tests {
                     b'\r' => {}
                     b'\n' => {
                         self.line = 0;
-                        said.push_str("\r\n");
-                        said.push_str(PROMPT);
-                        if self.doubles {
-                            said.push_str("\r\n");
-                            said.push_str(PROMPT);
+                        for _ in 0..1 + usize::from(self.doubles) {
+                            said.push_str(&format!("\r\n{}{PROMPT}", self.above));
                         }
                     }
                     0x08 => {
@@ -202,7 +209,8 @@ mod tests {
             exchange = exchange.in_lines();
         }
         let mut lines: Vec<String> = Vec::new();
-        let mut device = Device { typed: Vec::new(), line: 0, doubles: known.doubles };
+        let above = known.above.replace('\n', "\r\n");
+        let mut device = Device { typed: Vec::new(), line: 0, doubles: known.doubles, above: above.clone() };
         let (mut begun, mut pending, mut dice) = (false, Vec::new(), seed | 1);
         for _ in 0..10_000 {
             match exchange.next(now) {
@@ -210,8 +218,8 @@ mod tests {
                 Step::Write(keys) => {
                     begun = true;
                     device.typed.extend(&keys["show\r\n".len()..]);
-                    let twice = if known.doubles { "r1# \r\n" } else { "" };
-                    pending = format!("show\r\n{output}{twice}{PROMPT}").into_bytes();
+                    let twice = if known.doubles { format!("{above}{PROMPT}\r\n") } else { String::new() };
+                    pending = format!("show\r\n{output}{twice}{above}{PROMPT}").into_bytes();
                 }
                 Step::Wait(_) if !pending.is_empty() => {
                     dice ^= dice << 13;
@@ -246,14 +254,18 @@ mod tests {
             let name = ["frr", "cisco_ios", "generic", "juniper_junos"][round % 4];
             let proof = [Proof::Typeahead, Proof::Keys, Proof::Blank][random(3)].clone();
             let (doubles, seed) = (random(2) == 1, random(usize::MAX) as u64);
+            let above = ["", "[edit]\n", "\n{master}\n", "\n", "x\n\nr1#\n"][random(5)];
             let output: String = (0..random(7)).map(|_| format!("{}\r\n", LINES[random(LINES.len())])).collect();
             let said = |in_lines| {
                 let mut known = Known::nothing(Arc::new(Platform::named(name).expect("built in")), "\r\n", 1 << 16);
                 known.prompt = PROMPT.to_owned();
+                if known.platform.learns_prompts() {
+                    known.above = above.to_owned();
+                }
                 (known.proof, known.doubles) = (proof.clone(), doubles);
                 nonce::repeatable::with(seed, || answer(&known, &output, seed, in_lines))
             };
-            assert_eq!(said(true), said(false), "{name} {proof:?} {doubles} {output:?}");
+            assert_eq!(said(true), said(false), "{name} {proof:?} {doubles} {above:?} {output:?}");
         }
     }
 }

@@ -310,7 +310,8 @@ impl Platform {
     }
 
     /// Lines that begin with `start` and end with `end` are no output when they stand right above a prompt; nor are empty
-    /// lines there, on a platform that has such lines.
+    /// lines there, on a platform that has such lines. A platform with neither modes nor such lines learns at login what stands
+    /// above every prompt, as long as it never changes.
     #[must_use]
     pub fn above_prompt(mut self, start: impl Into<String>, end: impl Into<String>) -> Self {
         self.above_prompt.push(AbovePrompt { start: start.into(), end: end.into() });
@@ -334,6 +335,11 @@ impl Platform {
         let line = line.trim_end();
         let part = |above: &AbovePrompt| line.starts_with(&above.start) && line.ends_with(&above.end);
         !self.above_prompt.is_empty() && (line.is_empty() || self.above_prompt.iter().any(part))
+    }
+
+    /// Whether nothing is said of how prompts look: what stands above them is then learnt.
+    pub(crate) fn learns_prompts(&self) -> bool {
+        self.modes.is_empty() && self.above_prompt.is_empty()
     }
 
     pub(crate) fn proofs(&self) -> &[Proof] {

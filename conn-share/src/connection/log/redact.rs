@@ -1,6 +1,8 @@
 //! Secrets taken out of a stream of bytes, in whatever pieces they come.
 
 use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
@@ -20,51 +22,69 @@ const GAP: usize = 64;
 const KNOWN: usize = 256;
 
 /// The secrets of a session.
-#[derive(Default)]
 pub(super) struct Secrets {
     known: VecDeque<Known>,
     /// So many of them, the first, are never forgotten.
     kept: usize,
+    /// Where among them those are that begin with this byte. Most bytes begin none, and pass without a look at any.
+    starts: [Vec<usize>; 256],
 }
 
 struct Known {
-    text: Zeroizing<Vec<u8>>,
+    text: Text,
     /// For so many lines it is looked for, however short.
     lines: usize,
 }
 
-impl Known {
-    fn new(text: &str) -> Self {
-        Self { text: Zeroizing::new(text.as_bytes().to_vec()), lines: 0 }
+/// A secret's bytes, shared with those who follow it in the stream.
+type Text = Arc<Zeroizing<Vec<u8>>>;
+
+impl Default for Secrets {
+    fn default() -> Self {
+        Self { known: VecDeque::new(), kept: 0, starts: [const { Vec::new() }; 256] }
     }
 }
 
 impl Secrets {
     /// A secret of the login: every session needs it anew, so it is never forgotten.
     pub(super) fn keep(&mut self, text: &str) {
-        if text.is_empty() || self.known.iter().take(self.kept).any(|known| *known.text == text.as_bytes()) {
-            return;
+        for line in lines(text) {
+            if !self.known.iter().take(self.kept).any(|known| **known.text == line.as_bytes()) {
+                self.put(self.kept, line);
+                self.kept += 1;
+            }
         }
-        self.known.insert(self.kept, Known::new(text));
-        self.kept += 1;
     }
 
-    /// A secret that came up on the way.
+    /// A secret that came up on the way; each of its lines is one.
     pub(super) fn know(&mut self, text: &str) {
-        if text.is_empty() || self.known.iter().any(|known| *known.text == text.as_bytes()) {
-            return;
+        for line in lines(text) {
+            if self.known.iter().any(|known| **known.text == line.as_bytes()) {
+                continue;
+            }
+            if self.known.len() - self.kept >= KNOWN {
+                self.known.remove(self.kept);
+            }
+            self.put(self.known.len(), line);
         }
-        if self.known.len() - self.kept >= KNOWN {
-            self.known.remove(self.kept);
-        }
-        self.known.push_back(Known::new(text));
     }
 
-    /// `line` goes out. Without its secrets, which are looked for from now on.
-    pub(super) fn typed(&mut self, line: &str) -> String {
-        // Behind the line end may stand the keys of a proof.
+    fn put(&mut self, at: usize, line: &str) {
+        self.known.insert(at, Known { text: Arc::new(Zeroizing::new(line.as_bytes().to_vec())), lines: 0 });
+        self.starts.iter_mut().for_each(Vec::clear);
+        for (at, known) in self.known.iter().enumerate() {
+            known.text.first().into_iter().for_each(|&byte| self.starts[usize::from(byte)].push(at));
+        }
+    }
+
+    /// `text` goes out, a line or several. Without its secrets, which are looked for from now on.
+    pub(super) fn typed(&mut self, text: &str) -> String {
+        text.split_inclusive(['\r', '\n']).map(|line| self.typed_line(line)).collect()
+    }
+
+    fn typed_line(&mut self, line: &str) -> String {
         let (text, end) = line.split_at(line.find(['\r', '\n']).unwrap_or(line.len()));
-        let mut masked = text.to_owned();
+        let mut shown = text.to_owned();
         let announced = crate::secret::masked(text);
         if let Some(start) = announced.strip_suffix('…').filter(|_| announced != text) {
             let value = text.get(start.len()..).unwrap_or_default().trim();
@@ -72,23 +92,39 @@ impl Secrets {
             // Behind the number of an encryption type stands the secret itself, and further words may follow it.
             let word = value.split_whitespace().find(|word| word.len() >= LONG);
             word.into_iter().for_each(|word| self.know(word));
-            masked = format!("{start}{MASK}");
+            shown = format!("{start}{MASK}");
             self.expect(value.as_bytes());
         }
         if self.expect(text.as_bytes()) {
-            masked = MASK.to_owned();
+            shown = MASK.to_owned();
         }
-        for known in self.known.iter().filter(|known| known.text.len() >= LONG) {
-            if let Ok(text) = std::str::from_utf8(&known.text) {
-                masked = masked.replace(text, MASK);
+        self.without_long(&shown) + end
+    }
+
+    /// `text` without the secrets that are looked for everywhere. Those that overlap go as one: nothing of either is left.
+    fn without_long(&self, text: &str) -> String {
+        let long = self.known.iter().filter(|known| known.text.len() >= LONG);
+        let mut found: Vec<Range<usize>> = long
+            .flat_map(|known| {
+                let windows = text.as_bytes().windows(known.text.len()).enumerate();
+                windows.filter(|(_, here)| *here == **known.text).map(|(at, here)| at..at + here.len())
+            })
+            .collect();
+        found.sort_by_key(|range| range.start);
+        let (mut shown, mut end) = (String::new(), 0);
+        for range in found {
+            if range.start >= end {
+                shown.push_str(text.get(end..range.start).unwrap_or_default());
+                shown.push_str(MASK);
             }
+            end = end.max(range.end);
         }
-        masked + end
+        shown + text.get(end..).unwrap_or_default()
     }
 
     /// Looks out for the echo of `text`, if that is a secret.
     fn expect(&mut self, text: &[u8]) -> bool {
-        let found = self.known.iter_mut().find(|known| known.text.as_slice() == text);
+        let found = self.known.iter_mut().find(|known| **known.text == text);
         found.is_some_and(|known| {
             known.lines = LINES;
             true
@@ -98,6 +134,23 @@ impl Secrets {
     fn line_ended(&mut self) {
         self.known.iter_mut().for_each(|known| known.lines = known.lines.saturating_sub(1));
     }
+
+    /// Those that are looked for and begin with `byte`.
+    fn starting_with(&self, byte: u8) -> impl Iterator<Item = &Text> {
+        let known = self.starts[usize::from(byte)].iter().filter_map(|&at| self.known.get(at));
+        known.filter(|known| known.text.len() >= LONG || known.lines > 0).map(|known| &known.text)
+    }
+
+    /// How many of `bytes` come before one that begins a secret, a line end or an escape sequence.
+    fn idle(&self, bytes: &[u8]) -> usize {
+        let stirs = |&byte: &u8| !self.starts[usize::from(byte)].is_empty() || matches!(byte, b'\n' | 0x1b);
+        bytes.iter().position(stirs).unwrap_or(bytes.len())
+    }
+}
+
+/// The lines of a secret that say something.
+fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.split(['\r', '\n']).filter(|line| !line.is_empty())
 }
 
 /// Takes secrets out of what is received. What may be the start of one is held back until more is known.
@@ -105,12 +158,14 @@ impl Secrets {
 pub(super) struct Redactor {
     held: Vec<u8>,
     candidates: Vec<Candidate>,
+    /// A secret, or several that overlap, in the held bytes: it goes once no candidate can make it longer.
+    found: Option<Range<usize>>,
     escape: Escape,
 }
 
 /// A secret that may be under way.
 struct Candidate {
-    text: Zeroizing<Vec<u8>>,
+    text: Text,
     /// Where in the held bytes it starts.
     start: usize,
     matched: usize,
@@ -133,13 +188,18 @@ impl Redactor {
     }
 
     /// Reads `bytes`, and appends to `out` what is certain.
-    pub(super) fn feed(&mut self, bytes: &[u8], secrets: &mut Secrets, out: &mut Vec<u8>) {
-        for &byte in bytes {
+    pub(super) fn feed(&mut self, mut bytes: &[u8], secrets: &mut Secrets, out: &mut Vec<u8>) {
+        while !bytes.is_empty() {
+            let idle = if self.held.is_empty() && self.escape == Escape::Text { secrets.idle(bytes) } else { 0 };
+            let (plain, rest) = bytes.split_at(idle);
+            out.extend_from_slice(plain);
+            let Some((&byte, rest)) = rest.split_first() else { break };
             self.step(byte, secrets, out);
+            bytes = rest;
         }
-        let certain = self.candidates.iter().map(|candidate| candidate.start).min().unwrap_or(self.held.len());
-        out.extend(self.held.drain(..certain));
-        self.candidates.iter_mut().for_each(|candidate| candidate.start -= certain);
+        let starts = self.candidates.iter().map(|candidate| candidate.start);
+        let certain = starts.chain(self.found.iter().map(|found| found.start)).min().unwrap_or(self.held.len());
+        out.extend(self.take_held(certain));
     }
 
     /// No more follows: what was held back may be half a secret.
@@ -149,6 +209,7 @@ impl Redactor {
         }
         self.held.clear();
         self.candidates.clear();
+        self.found = None;
     }
 
     fn step(&mut self, byte: u8, secrets: &mut Secrets, out: &mut Vec<u8>) {
@@ -161,39 +222,53 @@ impl Redactor {
         };
         let at = self.held.len();
         self.held.push(byte);
-        let mut found = None;
-        self.candidates.retain_mut(|candidate| {
-            if candidate.text.get(candidate.matched) == Some(&byte) {
-                candidate.matched += 1;
-                candidate.gap = 0;
-                if candidate.matched == candidate.text.len() {
-                    found.get_or_insert(candidate.start);
-                }
-                true
-            } else {
-                candidate.gap += 1;
-                draws && candidate.gap <= GAP
-            }
-        });
         if !draws {
-            let sought = secrets.known.iter().filter(|known| known.text.len() >= LONG || known.lines > 0);
-            for known in sought.filter(|known| known.text.first() == Some(&byte)) {
-                if known.text.len() == 1 {
-                    found.get_or_insert(at);
-                } else {
-                    self.candidates.push(Candidate { text: known.text.clone(), start: at, matched: 1, gap: 0 });
-                }
-            }
+            let started = secrets.starting_with(byte);
+            self.candidates.extend(started.map(|text| Candidate { text: text.clone(), start: at, matched: 0, gap: 0 }));
         }
-        if let Some(start) = found {
-            out.extend(self.held.drain(..start));
-            out.extend_from_slice(MASK.as_bytes());
-            self.held.clear();
-            self.candidates.clear();
+        let found = &mut self.found;
+        self.candidates.retain_mut(|candidate| {
+            if candidate.text.get(candidate.matched) != Some(&byte) {
+                candidate.gap += 1;
+                return draws && candidate.gap <= GAP;
+            }
+            candidate.matched += 1;
+            candidate.gap = 0;
+            let whole = candidate.matched == candidate.text.len();
+            if whole {
+                let start = found.as_ref().map_or(candidate.start, |found| found.start.min(candidate.start));
+                *found = Some(start..at + 1);
+            }
+            !whole
+        });
+        self.let_found_go(out);
+        if self.candidates.is_empty() && self.found.is_none() {
+            out.append(&mut self.held);
         }
         if byte == b'\n' {
             secrets.line_ended();
         }
+    }
+
+    /// Masks what was found, unless one that began before its end may go on behind it.
+    fn let_found_go(&mut self, out: &mut Vec<u8>) {
+        let Some(Range { start, end }) = self.found.clone() else { return };
+        if self.candidates.iter().any(|candidate| candidate.start < end) {
+            return;
+        }
+        self.found = None;
+        out.extend(self.take_held(start));
+        out.extend_from_slice(MASK.as_bytes());
+        self.take_held(end - start);
+    }
+
+    /// The first `count` of the held bytes.
+    fn take_held(&mut self, count: usize) -> std::vec::Drain<'_, u8> {
+        self.candidates.iter_mut().for_each(|candidate| candidate.start = candidate.start.saturating_sub(count));
+        if let Some(found) = &mut self.found {
+            *found = found.start.saturating_sub(count)..found.end.saturating_sub(count);
+        }
+        self.held.drain(..count)
     }
 }
 
@@ -269,6 +344,43 @@ mod tests {
             b"x\r\ny\r\nz\r\nenable secret 8 $9$abcdef",
             "x\r\ny\r\nz\r\nenable secret 8 ***",
         );
+    }
+
+    #[test]
+    fn of_secrets_that_begin_alike_the_longest_is_masked() {
+        let known = ["hunter", "hunter22", "ter22-and-more", "unte", "passes", "asse"];
+        let check = |heard: &[u8], expected: &str| {
+            for cut in 0..=heard.len() {
+                let (mut secrets, mut redactor, mut out) = (Secrets::default(), Redactor::default(), Vec::new());
+                known.iter().for_each(|text| secrets.know(text));
+                for piece in [&heard[..cut], &heard[cut..]] {
+                    redactor.feed(piece, &mut secrets, &mut out);
+                }
+                redactor.finish(&mut out);
+                assert_eq!(String::from_utf8_lossy(&out), expected, "cut at {cut}");
+            }
+        };
+        check(b"a hunter22 b", "a *** b");
+        check(b"a hunter2 b", "a ***2 b");
+        check(b"a hunter b", "a *** b");
+        check(b"a hunter\r\nb hunter\r\n22 c", "a ***\r\nb *** c");
+        // One begins before the end of the other: nothing of either is left.
+        check(b"a hunter22-and-more b", "a *** b");
+        check(b"a hunter22-and-less b", "a ***-and-less b");
+        check(b"hunter", "***");
+        let mut secrets = Secrets::default();
+        known.iter().for_each(|text| secrets.know(text));
+        assert_eq!(secrets.typed("say hunter22\n"), "say ***\n");
+        assert_eq!(secrets.typed("say hunter22-and-more\n"), "say ***\n");
+    }
+
+    #[test]
+    fn every_line_of_an_answer_is_a_secret() {
+        let mut secrets = Secrets::default();
+        secrets.know("a\nopen sesame\r\nx");
+        assert_eq!(secrets.typed("a\nopen sesame\r\nx\n"), "***\n***\r\n***\n");
+        assert_eq!(secrets.typed("password x1\nenable secret x2\n7\x08"), "password ***\nenable secret ***\n7\x08");
+        check("password x1\nenable secret x2\n", b"x1 x2\r\n", "*** ***\r\n");
     }
 
     #[test]

@@ -180,3 +180,53 @@ async fn the_sessions_of_two_runs_in_one_log_are_two() {
     assert_eq!(router.execute("show a").await.expect("recorded"), "1");
     assert_eq!(router.execute("show a").await.expect("recorded"), "2");
 }
+
+/// Two sessions of one, with the lines above its prompt, a pager and a prompt of its own.
+const JUNOS: &str = r"< \r\n{master:0}\r\nada@mx1>
+> show system uptime\n
+< show system uptime\r\nup 3 days\r\n---(more 42%)---
+>
+< \r                   \rand 4 hours\r\n\r\n{master:0}\r\nada@mx1>
+> configure private\n
+< configure private\r\n\r\n{master:0}[edit]\r\nada@mx1#
+";
+
+#[tokio::test]
+async fn a_recording_is_read_by_its_platform() {
+    let recording = JUNOS.replace("\n>\n", "\n>  \n");
+    let router = ReplayConnection::new(Recording::parse(&recording).expect("valid"));
+    let router = router.platform(Platform::named("juniper_junos").expect("built in"));
+    router.connect().await.expect("nothing can go wrong");
+    let reply = router.execute("show system uptime").await.expect("recorded");
+    assert_eq!((reply.text(), reply.mode()), ("up 3 days\nand 4 hours", "operational"));
+    let reply = router.execute("configure private").await.expect("recorded");
+    assert_eq!((reply.text(), reply.mode()), ("", "configuration"));
+
+    let odd = r"< r1 ready:
+> show a\n
+< show a\r\n1\r\nr1 ready:
+> show b\n
+< show b\r\n2\r\nr1 ready:
+";
+    let router = ReplayConnection::new(Recording::parse(odd).expect("valid"));
+    let router = router.platform(Platform::new("odd").mode("ready", " ", "ready:"));
+    router.connect().await.expect("nothing can go wrong");
+    assert_eq!(router.execute("show b").await.expect("recorded"), "2");
+}
+
+#[tokio::test]
+async fn what_always_stands_above_a_prompt_is_learnt_from_the_recording() {
+    let recording = r"< +-- r1\r\n$
+>    \n
+<    \r\n+-- r1\r\n$
+>        \n
+<        \r\n+-- r1\r\n$
+> ls\n
+< ls\r\na\r\n+-- r1\r\n$
+>            \n
+<            \r\n+-- r1\r\n$
+";
+    let shell = ReplayConnection::new(Recording::parse(recording).expect("valid"));
+    shell.connect().await.expect("nothing can go wrong");
+    assert_eq!(shell.execute("ls").await.expect("recorded"), "a");
+}

@@ -159,6 +159,11 @@ impl Session {
         self.is_in_step() && self.leave_for.is_none()
     }
 
+    /// It stands as opening left it, so that a reset has nothing to do.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.is_ready() && !self.touched && self.known.mode() == self.home
+    }
+
     /// Brings a session that is out of step back: drops the old answer to its end, which the device proves.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Alarm, ExecuteOptions, Fault, Session, Standing, printable};
-use crate::cli::{self, Asked, Exchange, Interaction, Known, LoginStep, Platform, Proof, QUIET, Rejected};
+use crate::cli::{self, Answer, Asked, Exchange, Interaction, Known, LoginStep, Platform, Proof, QUIET, Rejected};
 use crate::deadline::Deadline;
 use crate::transport::Transport;
 use crate::{Error, ErrorKind, Result, Secret};
@@ -93,15 +93,32 @@ impl Session {
             if *proof == Proof::Keys && failure.is_some() && platform.proofs().contains(&Proof::Typeahead) {
                 continue;
             }
+            if failure.is_some()
+                && let Some(kill) = platform.kill_key()
+            {
+                // A device that does not know the keys of the proof before has them on its line.
+                self.write(kill.as_bytes(), deadline).await?;
+            }
             self.known.proof = proof.clone();
             let exchange = if failure.is_none() {
                 Exchange::first(&self.known, self.now())
             } else {
                 Exchange::step(&self.known, b"", self.now())
             };
-            match self.run(Box::new(exchange), "learning the prompt", deadline.min(Deadline::after(TRY))).await {
-                Ok(_) => {
-                    tracing::debug!(?proof, prompt = %printable(&self.known.prompt), "learnt the prompt");
+            match self
+                .run(Box::new(exchange.finding()), "learning the prompt", deadline.min(Deadline::after(TRY)))
+                .await
+            {
+                Ok(answer) => {
+                    self.known.twice = answer.twice;
+                    let prompt = printable(&self.known.prompt);
+                    if matches!(proof, Proof::Quiet(_)) && failure.is_some() {
+                        tracing::warn!(
+                            %prompt,
+                            "the device does not echo what is typed: where an answer ends is told by a pause behind its prompt, and proven by nothing"
+                        );
+                    }
+                    tracing::debug!(?proof, %prompt, twice = answer.twice, "learnt the prompt");
                     return Ok(());
                 }
                 Err(error) if error.kind() == ErrorKind::Disconnected || deadline.has_passed() => return Err(error),
@@ -115,12 +132,15 @@ impl Session {
 
     /// Privileges, paging, and whether our line end counts twice.
     async fn settle_in(&mut self, login: &Login, deadline: Deadline) -> Result<()> {
+        let platform = self.known.platform.clone();
         if self.known.line_end.len() > 1 && !matches!(self.known.proof, Proof::Quiet(_)) {
             let exchange = Exchange::command(&self.known, "", self.now());
             self.known.doubles = self.run(Box::new(exchange), "learning the prompt", deadline).await?.doubled;
         }
+        if platform.learns_prompts() && !matches!(self.known.proof, Proof::Quiet(_)) {
+            self.learn_above(deadline).await?;
+        }
         // The last user of a console line may have left it anywhere.
-        let platform = self.known.platform.clone();
         if platform.configuration_mode() == Some(self.known.mode())
             && let Some(mode) = platform.privileged_mode()
         {
@@ -138,6 +158,35 @@ impl Session {
         }
         self.home = self.known.mode().to_owned();
         self.touched = false;
+        Ok(())
+    }
+
+    /// Learns whether echoes come twice, where the proof did not show it, and the lines that stand above the prompt: what a line without a command is answered by, as long as it is the same again.
+    async fn learn_above(&mut self, deadline: Deadline) -> Result<()> {
+        /// More is no prompt that anybody would want to see before each command.
+        const LONGEST: usize = 1024;
+        let mut above = [const { String::new() }; 2];
+        for above in &mut above {
+            let blanks = self.known.fresh_blanks();
+            let exchange = Exchange::command(&self.known, &blanks, self.now()).raw();
+            let answer = self.run(Box::new(exchange), "learning the prompt", deadline).await?;
+            let Answer { text, prompt, twice, .. } = answer;
+            self.known.twice |= twice;
+            // Behind a prompt that came late its echo was not known.
+            let text = text.rsplit_once(&format!("{prompt}{blanks}\n")).map_or(text.as_str(), |(_, rest)| rest);
+            // The line end counted for two.
+            let halves = text.split_once(&format!("{prompt}\n")).filter(|(one, two)| self.known.doubles && one == two);
+            *above = halves.map_or(text, |(one, _)| one).to_owned();
+            if above.is_empty() || above.len() > LONGEST {
+                return Ok(());
+            }
+        }
+        let [above, again] = above;
+        // A clock in it, or a log line that came by: it stays in the answers, as nothing tells it from output.
+        if above == again {
+            tracing::debug!(above = %printable(&above), "learnt what stands above the prompt");
+            self.known.above = above;
+        }
         Ok(())
     }
 

@@ -55,10 +55,24 @@ async fn a_commit_that_fails_leaves_nothing_behind() {
         let error = router.configure("set doubtful").await.expect_err("no success");
         assert!(error.to_string().ends_with("; whether the lines are in force is not known"), "{error}");
     }
+    // The refusal stands behind more than refusals are usually looked for in.
+    for style in COMMITTING {
+        let (router, record) = device_of(style).await;
+        let error = router.configure("set wordy").await.expect_err("the commit fails");
+        assert!(error.to_string().contains("ommit") && error.to_string().ends_with("; no line is in force"), "{error}");
+        assert_eq!(record.committed(), [""; 0]);
+    }
+    // A question that is not answered by a no: the lines are in force, but nothing says so for certain.
+    let (router, record) = device_of(peer::Style::Junos).await;
+    let error = router.configure("set asking").await.expect_err("it asked");
+    assert!(error.to_string().contains("somebody else has changed? (yes)"), "{error}");
+    assert!(error.to_string().ends_with("; whether the lines are in force is not known"), "{error}");
+    assert_eq!(record.committed(), ["set asking"]);
     // Somebody else committed meanwhile, and the device asks whether to go on.
     let (router, record) = device_of(peer::Style::Xr).await;
     let error = router.configure("set contested").await.expect_err("not without a person");
     assert!(error.to_string().contains("proceed with this commit anyway? [no]:"), "{error}");
+    assert!(error.to_string().ends_with("; no line is in force"), "{error}");
     assert_eq!(record.committed(), [""; 0]);
 }
 

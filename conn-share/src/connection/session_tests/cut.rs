@@ -197,7 +197,7 @@ async fn a_late_answer_to_the_step_into_configuration_leaves_nobody_there() {
 
 #[tokio::test(start_paused = true)]
 async fn a_device_that_can_prove_nothing_is_left_for_a_new_session() {
-    let manner = Manner { echo: false, editor: false, ..Manner::default() };
+    let manner = Manner { echoes: 0, editor: false, ..Manner::default() };
     let (router, record) = connected("generic", "\n", manner).await;
     for polls in 1..3 {
         assert!(cut(router.execute("mumble"), polls).await.is_none());

@@ -21,7 +21,8 @@ pub(super) struct Manner {
     pub(super) banner: &'static str,
     /// Knows ctrl-A, ctrl-K, ctrl-U and backspace; otherwise keys are text up to the line end.
     pub(super) editor: bool,
-    pub(super) echo: bool,
+    /// How often it shows each key that is typed.
+    pub(super) echoes: usize,
     /// CR LF is two line ends.
     pub(super) doubles: bool,
     /// What is typed while a command runs is echoed at once by the terminal, control characters as `^A`.
@@ -32,6 +33,10 @@ pub(super) struct Manner {
     /// Enters configuration mode only when the gate opens.
     pub(super) slow_configure: bool,
     pub(super) style: Style,
+    /// Knows `echo a''b`.
+    pub(super) shell: bool,
+    /// Drawn above every prompt.
+    pub(super) above: &'static str,
     /// Somebody else edits the configuration.
     pub(super) contested: bool,
 }
@@ -55,13 +60,15 @@ impl Default for Manner {
             enable: None,
             banner: "\r\nwelcome to r1\r\n",
             editor: true,
-            echo: true,
+            echoes: 1,
             doubles: false,
             cooked: false,
             piece: usize::MAX,
             mute: false,
             slow_configure: false,
             style: Style::Cisco,
+            shell: false,
+            above: "",
             contested: false,
         }
     }
@@ -175,13 +182,13 @@ impl Device {
             }
             key => {
                 self.typed.push(key);
-                if self.manner.echo { self.say(&char::from(key).to_string()).await } else { Ok(()) }
+                self.say(&char::from(key).to_string().repeat(self.manner.echoes)).await
             }
         }
     }
 
     async fn enter(&mut self) -> io::Result<()> {
-        if self.manner.echo {
+        if self.manner.echoes > 0 {
             self.say("\r\n").await?;
         }
         let command = String::from_utf8_lossy(&std::mem::take(&mut self.typed)).into_owned();
@@ -196,7 +203,7 @@ impl Device {
         let above = match (self.manner.style, self.mode) {
             (Style::Junos, "# ") => "\r\n[edit]\r\n",
             (Style::Junos, _) => "\r\n{master}\r\n",
-            _ => "",
+            _ => self.manner.above,
         };
         let prompt = format!("{above}r1{}", self.mode);
         self.say(&prompt).await
@@ -210,6 +217,7 @@ impl Device {
         match verb {
             "show" if rest == "slowly" => self.pause(Duration::from_secs(3)).await,
             "" | "show" | "terminal" | "interface" | "description" => Ok(()),
+            "echo" if self.manner.shell => self.say(&format!("{}\r\n", rest.replace('\'', ""))).await,
             "say" => self.say(&format!("you said {rest}\r\n")).await,
             "long" => {
                 for line in 0..200 {
@@ -351,6 +359,17 @@ impl Device {
                     "\r\n% Failed to commit one or more configuration items during a pseudo-atomic operation.\r\n"
                 })
                 .await;
+        }
+        if self.candidate.iter().any(|line| line == "set wordy") {
+            for line in 0..200 {
+                self.say(&format!("warning {line}: something that nobody minds\r\n")).await?;
+            }
+            return self.say(if junos { "error: commit failed\r\n" } else { "% Failed to commit\r\n" }).await;
+        }
+        if self.candidate.iter().any(|line| line == "set asking") {
+            self.say("Commit what somebody else has changed? (yes) ").await?;
+            while self.key().await? != b'\n' {}
+            self.say("\r\n").await?;
         }
         if self.candidate.iter().any(|line| line == "set doubtful") {
             return self.say("% Something nobody has seen before\r\n").await;

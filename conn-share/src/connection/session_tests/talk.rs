@@ -80,18 +80,84 @@ async fn a_login_is_no_old_command_to_be_waited_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_device_that_echoes_nothing_is_believed_after_a_pause() {
-    let (router, _) = connected("generic", "\n", Manner { echo: false, editor: false, ..Manner::default() }).await;
+    let (router, _) = connected("generic", "\n", Manner { echoes: 0, editor: false, ..Manner::default() }).await;
     assert_eq!(router.execute("say hello").await.expect("answered"), "you said hello");
     assert_eq!(router.execute("terminal").await.expect("answered"), "");
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_echo_that_is_missing_or_comes_twice_is_known_soon() {
+    for platform in ["frr", "cisco_ios", "linux", "generic"] {
+        for (echoes, editor) in [(0, true), (0, false), (2, true), (2, false)] {
+            for line_end in ["\n", "\r\n"] {
+                let manner = Manner { echoes, editor, shell: platform == "linux", ..Manner::default() };
+                let shown = format!("{platform} {line_end:?} {manner:?}");
+                let started = tokio::time::Instant::now();
+                let (router, record) = connected(platform, line_end, manner).await;
+                assert!(started.elapsed() < Duration::from_secs(5), "{shown}: {:?}", started.elapsed());
+                let junk =
+                    record.commands().into_iter().filter(|command| command.starts_with(|c: char| c.is_ascii_digit()));
+                assert!(!editor || junk.count() == 0, "{shown}");
+                for _ in 0..2 {
+                    assert_eq!(router.execute("say hello").await.expect(&shown), "you said hello", "{shown}");
+                    assert_eq!(router.execute("terminal").await.expect(&shown), "", "{shown}");
+                }
+                // With a proof the session is kept.
+                let proves = platform == "linux" || echoes == 2;
+                let given_up = cut::cut(router.execute("long old"), 3).await;
+                assert!(given_up.is_none(), "{shown}");
+                assert_eq!(router.execute("say next").await.expect(&shown), "you said next", "{shown}");
+                assert_eq!(router.status().reconnected, u64::from(!proves), "{shown}");
+            }
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_always_stands_above_the_prompt_is_no_output() {
+    let mut all = Vec::new();
+    for platform in ["generic", "linux"] {
+        for above in ["\r\n{master:0}\r\n", "+-- r1 ~\r\n", "\r\n", "a\r\n\r\nb\r\n"] {
+            for piece in [1, 7, usize::MAX] {
+                let plain = Manner { above, piece, ..Manner::default() };
+                all.push((platform, "\n", plain.clone()));
+                all.push((platform, "\r\n", plain.clone()));
+                all.push((platform, "\r\n", Manner { doubles: true, ..plain }));
+            }
+        }
+    }
+    for (platform, line_end, manner) in all {
+        let shown = format!("{platform} {line_end:?} {manner:?}");
+        let (router, _) = connected(platform, line_end, manner.clone()).await;
+        let ends_lines = manner.above.starts_with("\r\n");
+        let rests = ["two", "{master:0}", "b"].into_iter().filter(|_| ends_lines);
+        let commands = ["say hello", "terminal", "long x"].map(String::from);
+        for command in commands.into_iter().chain(rests.map(|rest| format!("unended {rest}"))) {
+            let expected = match command.split_once(' ') {
+                Some(("say", rest)) => format!("you said {rest}"),
+                Some(("long", tag)) => long(tag),
+                Some((_, rest)) => format!("one\n{rest}"),
+                None => String::new(),
+            };
+            assert_eq!(router.execute(&command).await.expect(&shown), expected, "{command} {shown}");
+            let mut lines = Vec::new();
+            router.execute_lines(&command, &mut |line| lines.push(line.to_owned())).await.expect(&shown);
+            assert_eq!(lines.join("\n"), expected, "{command} {shown}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn pagers_are_answered() {
-    for platform in ["frr", "cisco_ios", "generic"] {
-        let (router, _) = connected(platform, "\n", Manner::default()).await;
-        let pages = router.execute("pages").await.expect("answered");
-        assert_eq!(pages, "page 1\npage 2\npage 3\nend of pages", "{platform}");
-        assert_eq!(router.execute("say on").await.expect("answered"), "you said on", "{platform}");
+    for (platform, line_end, manner) in manners() {
+        let shown = format!("{platform} {line_end:?} {manner:?}");
+        let (router, _) = connected(platform, line_end, manner).await;
+        let pages = router.execute("pages").await.expect(&shown);
+        // The pager of a shell is its own.
+        if platform != "linux" {
+            assert_eq!(pages, "page 1\npage 2\npage 3\nend of pages", "{shown}");
+        }
+        assert_eq!(router.execute("say on").await.expect(&shown), "you said on", "{shown}");
     }
 }
 
@@ -323,29 +389,43 @@ async fn a_reset_asks_the_device_only_for_what_may_have_changed() {
     let (router, record) = connected("frr", "\n", Manner::default()).await;
     let since = |seen: usize| record.commands().split_off(seen);
     let seen = record.commands().len();
+    assert!(!router.needs_reset());
     router.reset().await.expect("as it was opened");
     router.execute("show version").await.expect("answered");
+    assert!(!router.needs_reset());
     router.reset().await.expect("in its mode, and asked nothing that stays");
     assert_eq!(since(seen), ["show version"]);
     // Given up half-way, the same holds, once the session is back in step.
     let given_up = tokio::time::timeout(Duration::from_secs(1), router.execute("show slowly")).await;
     assert!(given_up.is_err(), "{given_up:?}");
+    assert!(router.needs_reset(), "it is out of step");
     router.reset().await.expect("in step again");
+    assert!(!router.needs_reset());
     assert_eq!(since(seen), ["show version", "show slowly"]);
 
     let seen = record.commands().len();
     router.execute("terminal length 24").await.expect("answered");
+    assert!(router.needs_reset());
     router.reset().await.expect("put back");
+    assert!(!router.needs_reset());
     router.reset().await.expect("nothing to do");
     assert_eq!(since(seen), ["terminal length 24", PAGING_OFF]);
 
     let seen = record.commands().len();
     router.execute("configure terminal").await.expect("answered");
+    assert!(router.needs_reset(), "it is in another mode");
     router.reset().await.expect("put back");
     assert_eq!(since(seen), ["configure terminal", "end", PAGING_OFF]);
 
     let seen = record.commands().len();
+    let options = ExecuteOptions::new().interaction(Interaction::line("Sure?", "yes"));
+    router.execute_with("show version", &options).await.expect("answered");
+    router.reset().await.expect("put back");
+    assert_eq!(since(seen), ["show version", PAGING_OFF], "what answers a question may be anything");
+
+    let seen = record.commands().len();
     router.send("show version").await.expect("sent");
+    assert!(router.needs_reset());
     router.reset().await.expect("put back");
     assert_eq!(since(seen), ["show version", PAGING_OFF], "what is sent raw may be anything");
 }
