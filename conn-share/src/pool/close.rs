@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::books::{Books, Calls, holder};
 use super::error::{Holder, PoolError};
+use super::keeper;
 use super::options::StartPolicy;
 use super::shared::Shared;
-use super::sync::{Instant, timeout_at};
+use super::sync::{Instant, timeout, timeout_at};
 
 /// What [`AsyncPool::close`](crate::AsyncPool::close) had to cut, or saw cut by another `close` at the same time.
 #[derive(Clone, Debug, Default)]
@@ -33,16 +34,28 @@ impl Drained {
 pub(super) async fn start<C: Send + 'static>(shared: &Arc<Shared<C>>) -> Result<(), PoolError> {
     let options = &shared.options;
     let attendance = Attendance::new(shared);
-    let full = attendance
-        .until(|books| {
-            let tally = books.slots.tally();
-            let open = tally.idle;
-            // What is still under way may work.
-            let over = books.health.is_down(&options.backoff) && tally.producing() == 0;
-            (open == options.size || over).then_some(open == options.size)
-        })
-        .await;
-    if full || options.policy == StartPolicy::Degraded {
+    let over = |books: &Books<C>| {
+        // What is still under way may work.
+        let over = books.health.is_down(&options.backoff) && books.slots.tally().producing() == 0;
+        over || books.slots.tally().idle == options.size
+    };
+    if options.policy == StartPolicy::Degraded {
+        let tried = |books: &Books<C>| {
+            let attempts = books.counters.connected + books.counters.connect_failures;
+            books.slots.tally().idle > 0 && attempts >= options.size as u64
+        };
+        let patience =
+            timeout(options.connect_timeout, attendance.until(|books| (over(books) || tried(books)).then_some(())));
+        if patience.await.is_err() {
+            attendance.until(|books| (over(books) || books.slots.tally().idle > 0).then_some(())).await;
+        }
+    } else {
+        attendance.until(|books| over(books).then_some(())).await;
+    }
+    if options.policy == StartPolicy::Degraded || shared.books().slots.tally().idle == options.size {
+        shared.books().health.remember(1);
+        // Before the attendance ends, which carries on what is under way.
+        keeper::spawn(shared);
         return Ok(());
     }
     let failure = shared.books().health.failure_in_full();

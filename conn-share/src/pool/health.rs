@@ -38,9 +38,22 @@ pub(super) struct Health {
     yielded: bool,
     /// The latest first.
     causes: VecDeque<Cause>,
+    /// At most so many.
+    remembered: usize,
 }
 
 impl Health {
+    /// `remembered`: how many causes are kept.
+    pub(super) fn new(remembered: usize) -> Self {
+        Self { remembered, ..Self::default() }
+    }
+
+    /// How many causes are kept from here on. Only a start that fails names more than the last.
+    pub(super) fn remember(&mut self, causes: usize) {
+        self.remembered = causes;
+        self.causes.truncate(causes);
+    }
+
     /// To be handed to [`Health::failed`] by an attempt that begins now.
     pub(super) fn failures(&self) -> u32 {
         self.failures
@@ -55,9 +68,7 @@ impl Health {
     /// An attempt failed that began after `began_after` failures. Of several made side by side only the first to fail
     /// counts: some servers refuse a few of many simultaneous logins, which says "later" and not "down".
     pub(super) fn failed(&mut self, began_after: u32, cause: Cause, now: Instant, backoff: &Backoff, chance: f64) {
-        /// Enough for one of each kind.
-        const REMEMBERED: usize = 16;
-        self.causes.truncate(REMEMBERED - 1);
+        self.causes.truncate(self.remembered.saturating_sub(1));
         self.causes.push_front(cause);
         if began_after >= self.failures {
             self.failures = self.failures.saturating_add(1);

@@ -9,6 +9,7 @@ mod alarm;
 mod async_pool;
 mod books;
 mod builder;
+mod caller;
 mod chance;
 mod close;
 mod connector;

@@ -7,15 +7,15 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::task;
-
 use super::books::{Books, Calls};
+use super::caller::Caller;
 use super::error::{PoolError, PoolPhase, PoolTimeout, TimeoutDetail};
 use super::guard::WorkerGuard;
 use super::line::Handed;
 use super::shared::Shared;
 use super::slots::{Asker, Remedy, Worker};
 use super::sync::{Instant, MutexGuard, RuntimeId, Sleep, current_runtime, sleep_until};
+use crate::lock::wake;
 
 /// Takes a worker, waiting at most `limit` from the first poll on.
 pub(super) fn take<'a, C: Send + 'static>(
@@ -64,7 +64,7 @@ pub(super) fn try_take<C: Send + 'static>(
         };
         if books.line.waiting() > 0 || books.slots.tally().idle == 0 || !request.join(&mut books) {
             // Next time there may be one.
-            books.slots.heal_all();
+            books.slots.heal_one();
             drop(books);
             shared.call_keeper();
             return Err(PoolError::NoneFree);
@@ -112,7 +112,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
         let now = Instant::now();
         Self {
             shared,
-            asker: Asker { place, purpose, task: task::try_id() },
+            asker: Asker { place, purpose, caller: Caller::here() },
             started: now,
             now,
             limit,
@@ -149,12 +149,10 @@ impl<'a, C: Send + 'static> Request<'a, C> {
         if !crowded {
             self.shared.crowded.store(true, Ordering::Relaxed);
         }
-        if !books.all_held_by(self.asker.task) {
-            return self.wait(books, cx);
-        }
-        drop(books);
-        tracing::warn!(place = %self.asker.place, "a task that holds every worker asks for another");
-        self.poll_in_line(self.shared.books(), true, cx)
+        let keeper = books.suspect(self.ticket, &self.asker, self.now);
+        let polled = self.wait(books, cx);
+        wake(keeper);
+        polled
     }
 
     /// The way of most requests: a worker is ready, nobody waits, and nothing has to be looked at.
@@ -370,12 +368,14 @@ impl<'a, C: Send + 'static> Request<'a, C> {
 
     fn timed_out(&mut self, mut books: MutexGuard<'a, Books<C>>) -> PoolError {
         books.counters.timeouts += 1;
-        let phase = if books.line.is_front(self.ticket) { books.phase() } else { PoolPhase::Waiting };
+        // One that has no permit waits for those before it; where nobody has a worker, for what they wait for.
+        let is_next = books.line.is_front(self.ticket) || books.slots.tally().on_loan == 0;
+        let phase = if is_next { books.phase() } else { PoolPhase::Waiting };
         let detail = TimeoutDetail {
             phase,
             waited: self.now.saturating_duration_since(self.started),
             holders: books.holders(self.now),
-            all_mine: books.all_held_by(self.asker.task),
+            all_mine: books.all_taken_by(self.asker.caller),
             cause: books.health.cause(),
         };
         self.give_up(books, true);

@@ -7,8 +7,7 @@ use std::collections::VecDeque;
 use std::panic::Location;
 use std::sync::Arc;
 
-use tokio::task;
-
+use super::caller::Caller;
 use super::sync::Instant;
 
 /// A live connection and what the pool remembers of it. Boxed once, when connected, so that lending it moves a pointer.
@@ -30,7 +29,7 @@ pub(super) struct Asker {
     pub(super) place: &'static Location<'static>,
     /// What for, where that says more than the place.
     pub(super) purpose: Option<Arc<str>>,
-    pub(super) task: Option<task::Id>,
+    pub(super) caller: Caller,
 }
 
 /// Who has a worker.
@@ -268,7 +267,7 @@ impl<C> Slots<C> {
             loan.worker = number;
             loan.asker.place = asker.place;
             loan.asker.purpose.clone_from(&asker.purpose);
-            loan.asker.task = asker.task;
+            loan.asker.caller = asker.caller;
             loan.since = now;
             loan.reported = false;
         } else {
@@ -350,14 +349,27 @@ impl<C> Slots<C> {
         None
     }
 
-    /// Wants every vacant slot filled without being asked.
-    pub(super) fn heal_all(&mut self) {
-        for slot in &mut self.slots {
-            if let Slot::Vacant { heal: heal @ false } = slot {
-                *heal = true;
-                self.tally.to_heal += 1;
-            }
+    /// Wants a vacant slot filled without being asked, unless one will be in any case.
+    pub(super) fn heal_one(&mut self) {
+        if self.tally.to_heal + self.tally.connecting > 0 {
+            return;
         }
+        while let Some(&at) = self.vacant.last() {
+            if let Slot::Vacant { heal } = &mut self.slots[at] {
+                self.tally.to_heal += usize::from(!std::mem::replace(heal, true));
+                return;
+            }
+            self.vacant.pop();
+        }
+    }
+
+    /// When the first of the idle workers is past its time.
+    pub(super) fn next_expiry(&self) -> Option<Instant> {
+        let expiries = self.idle.iter().filter_map(|&at| match &self.slots[at] {
+            Slot::Idle(worker) => worker.expires,
+            _ => None,
+        });
+        expiries.min()
     }
 
     /// Changes the wanted number of slots. Idle surplus is marked to be closed; the rest follows as it comes back.

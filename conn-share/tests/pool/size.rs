@@ -217,7 +217,13 @@ async fn what_was_handed_to_one_who_does_not_come_is_closed_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_pool_of_nothing_is_refused() {
+async fn a_pool_of_nothing_or_of_more_than_there_can_be_is_refused() {
     assert!(matches!(numbers(0).start().await, Err(PoolError::Config(_))));
+    for size in [65_537, 1 << 60, usize::MAX] {
+        assert!(matches!(numbers(size).lazy().start().await, Err(PoolError::Config(_))));
+    }
+    let pool = numbers(65_536).lazy().start().await.unwrap();
+    pool.resize(usize::MAX);
+    assert_eq!(pool.status().size, 65_536);
     assert!(matches!(numbers(1).connect_concurrency(0).start().await, Err(PoolError::Config(_))));
 }
