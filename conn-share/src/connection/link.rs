@@ -266,7 +266,7 @@ impl Link {
         }
         let kept = match self.session.as_mut() {
             Some(session) if session.is_lost() => false,
-            Some(session) if session.is_ready() => true,
+            Some(session) if session.is_ready() => !session.has_strays().await && !session.is_lost(),
             Some(session) => {
                 // Half of what is left, so that a new session can still be opened in the other half.
                 let share = deadline.remaining().map_or(Deadline::NEVER, |left| Deadline::after(left / 2));

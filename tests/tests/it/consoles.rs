@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use conn_share::{Connection, Error, ErrorKind, ExecuteOptions, Result, SessionOptions, Target, TelnetConnection};
 use conn_share_tests::compare::first_difference;
@@ -134,6 +134,13 @@ async fn press_return_to_get_started() {
         // The shell ends, and the device greets anew.
         let short = ExecuteOptions::new().timeout(Duration::from_secs(2));
         line.execute_with("exit", &short).await.expect_err("no prompt any more");
+        // The next call finds its way in again, on the same line.
+        let started = Instant::now();
+        let reply = line.execute("show version").await.expect("an answer");
+        assert!(reply.starts_with("FRRouting "), "{reply}");
+        eprintln!("in again after {:.1?}", started.elapsed());
+        assert_eq!(line.status().reconnected, 1);
+        line.execute_with("exit", &short).await.expect_err("no prompt any more");
         line.disconnect().await.expect("closes");
     }
 }
@@ -143,6 +150,8 @@ async fn connected_and_mute_is_busy() {
     let server = ConsoleServer::start("stty -echo; cat >/dev/null;").expect("a console server");
     for (port, options) in &ports(&server) {
         let line = connection(*port, options, |target| target);
+        // Longer than a console server takes to notice that a caller has gone.
+        let patience = Instant::now() + Duration::from_secs(30);
         let told = loop {
             let error = line.connect().await.expect_err("nobody answers");
             assert_eq!(error.kind(), ErrorKind::Busy, "{error:?}");
@@ -150,6 +159,7 @@ async fn connected_and_mute_is_busy() {
             if !error.to_string().contains("already in use") {
                 break error.to_string();
             }
+            assert!(Instant::now() < patience, "the port of a caller who has gone stays in use: {error}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         };
         assert!(told.contains("mute"), "{told}");

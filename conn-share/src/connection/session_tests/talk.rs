@@ -113,6 +113,20 @@ async fn an_echo_that_is_missing_or_comes_twice_is_known_soon() {
     }
 }
 
+/// Each try of a question lasts for less: what is echoed shows that the answer is on its way.
+#[tokio::test(start_paused = true)]
+async fn a_slow_device_is_not_taken_for_one_that_proves_nothing() {
+    for platform in ["generic", "frr", "cisco_ios"] {
+        for thinks in [300, 700] {
+            let manner = Manner { thinks: Duration::from_millis(thinks), ..Manner::default() };
+            let (router, _) = connected(platform, "\n", manner).await;
+            assert!(cut::cut(router.execute("long old"), 3).await.is_none(), "{platform} {thinks}");
+            assert_eq!(router.execute("say x").await.expect(platform), "you said x", "{platform} {thinks}");
+            assert_eq!(router.status().reconnected, 0, "{platform} {thinks}: recovered by its proof");
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_always_stands_above_the_prompt_is_no_output() {
     let mut all = Vec::new();
@@ -173,6 +187,39 @@ async fn log_lines_end_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_log_line_below_the_prompt_hides_it_from_nobody() {
+    for platform in ["frr", "cisco_ios", "generic"] {
+        for command in ["late", "late split"] {
+            let (router, _) = connected(platform, "\n", Manner::default()).await;
+            let started = tokio::time::Instant::now();
+            let text = router.execute(command).await.expect(platform).into_text();
+            assert!(
+                text.starts_with("one\n") && text.ends_with("%SYS-5-CONFIG: done"),
+                "{platform} {command}: {text:?}"
+            );
+            assert!(started.elapsed() < Duration::from_secs(5), "{platform} {command}: {:?}", started.elapsed());
+            assert_eq!(router.execute("say on").await.expect("answered"), "you said on", "{platform}");
+
+            let (router, _) = connected(platform, "\n", Manner::default()).await;
+            let mut lines = Vec::new();
+            router.execute_lines(command, &mut |line| lines.push(line.to_owned())).await.expect(platform);
+            assert_eq!(lines.join("\n"), text, "{platform} {command}");
+            assert_eq!(router.execute("say on").await.expect("answered"), "you said on", "{platform}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn output_that_reads_like_a_pager_is_kept() {
+    for platform in ["frr", "cisco_ios", "generic", "linux"] {
+        let (router, _) = connected(platform, "\n", Manner::default()).await;
+        let text = router.execute("more").await.expect(platform);
+        assert_eq!(text, "one\nthe pager says --More-- and waits", "{platform}");
+        assert_eq!(router.execute("say on").await.expect("answered"), "you said on", "{platform}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn questions_are_answered_as_stated() {
     let (router, _) = connected("frr", "\n", Manner::default()).await;
     let yes = ExecuteOptions::new().interaction(Interaction::keys("[confirm]", "y"));
@@ -180,6 +227,14 @@ async fn questions_are_answered_as_stated() {
     assert_eq!(said, "Proceed with reload? [confirm]\nreloading");
     let said = router.execute("reload").await.expect("answered");
     assert!(said.ends_with("not reloading"), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_question_is_asked_by_nobody() {
+    let (router, record) = connected("frr", "\n", Manner::default()).await;
+    let options = ExecuteOptions::new().interaction(Interaction::line(" ", "enable-word")).prompt("");
+    assert_eq!(router.execute_with("say x", &options).await.expect("answered"), "you said x");
+    assert!(!record.commands().contains(&"enable-word".to_owned()), "{:?}", record.commands());
 }
 
 #[tokio::test(start_paused = true)]
