@@ -365,11 +365,8 @@ impl<C> Slots<C> {
 
     /// When the first of the idle workers is past its time.
     pub(super) fn next_expiry(&self) -> Option<Instant> {
-        let expiries = self.idle.iter().filter_map(|&at| match &self.slots[at] {
-            Slot::Idle(worker) => worker.expires,
-            _ => None,
-        });
-        expiries.min()
+        let idle = self.idle.iter().map(|&at| &self.slots[at]);
+        idle.filter_map(|slot| if let Slot::Idle(worker) = slot { worker.expires } else { None }).min()
     }
 
     /// Changes the wanted number of slots. Idle surplus is marked to be closed; the rest follows as it comes back.
