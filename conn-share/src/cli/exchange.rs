@@ -128,7 +128,11 @@ impl Exchange {
     /// Sends `command` and reads its answer.
     pub(crate) fn command(known: &Known, command: &str, now: Duration) -> Self {
         let mut exchange = Self::new(known, Goal::Answer, command, now);
-        exchange.out.push_back(format!("{command}{}", known.line_end).into_bytes());
+        // With room for the keys of a proof.
+        let mut write = Vec::with_capacity(command.len() + known.line_end.len() + 2);
+        write.extend_from_slice(command.as_bytes());
+        write.extend_from_slice(known.line_end.as_bytes());
+        exchange.out.push_back(write);
         exchange
     }
 
@@ -216,7 +220,7 @@ impl Exchange {
             && let Some(write) = self.out.back_mut()
         {
             let probe = Probe::ahead();
-            write.extend(probe.bytes(""));
+            write.extend_from_slice(probe.keys());
             self.ask(probe);
         }
         self
@@ -308,16 +312,13 @@ impl Exchange {
             let _ = self.screen.feed(&held);
             return None;
         }
-        let Some(line) = self.screen.last_line() else { return self.when_mute(now) };
+        let Some(line) = self.screen.last_line() else { return self.at_no_line(now) };
         if self.known.platform.is_pager(&line) {
             let due = self.stirred + SETTLE;
             if self.goal == Goal::Answer && now < due && !self.known.platform.is_pager_alone(&line) {
                 return Some(Step::Wait(Some(due)));
             }
-            let key = if self.goal == Goal::Step { "q" } else { " " };
-            self.out.push_back(key.as_bytes().to_vec());
-            self.screen.clear_line();
-            self.pages += 1;
+            self.page_on();
             return None;
         }
         if self.finding && self.probe.is_some() {
@@ -329,6 +330,28 @@ impl Exchange {
             return None;
         }
         self.at_line(&line, now)
+    }
+
+    /// Nothing that can be read stands before the cursor. birdc's pager moves it back to the start of its prompt, and waits.
+    fn at_no_line(&mut self, now: Duration) -> Option<Step> {
+        let returned = self.screen.returned_line();
+        if !returned.is_some_and(|line| self.known.platform.is_pager(&line)) {
+            return self.when_mute(now);
+        }
+        // A line end may follow, and then it was output.
+        let due = self.stirred + SETTLE;
+        if now < due {
+            return Some(Step::Wait(Some(due)));
+        }
+        self.page_on();
+        None
+    }
+
+    fn page_on(&mut self) {
+        let key = if self.goal == Goal::Step { "q" } else { " " };
+        self.out.push_back(key.as_bytes().to_vec());
+        self.screen.clear_line();
+        self.pages += 1;
     }
 
     /// The last line may be a prompt, or not.
