@@ -5,13 +5,13 @@
 
 use std::task::Waker;
 
-use super::caller::Caller;
+use super::caller::{Asker, Caller};
 use super::error::{ConnectFailure, Holder, PoolPhase};
 use super::gate::Gate;
 use super::health::Health;
 use super::line::Line;
 use super::options::Options;
-use super::slots::{Asker, Loan, Needs, Remedy, Slots, Worker};
+use super::slots::{Loan, Needs, Remedy, Slots, Worker};
 use super::status::Counters;
 use super::sync::{Instant, RuntimeId};
 use crate::lock::wake;
@@ -273,10 +273,16 @@ impl<C> Books<C> {
         size > 0 && self.slots.tally().on_loan >= size && self.slots.loans().all(|loan| loan.asker.caller == caller)
     }
 
+    /// Nor is any of them with a call that gives it back by itself, as those of a pool that is used as a connection: this caller has
+    /// them all, and waits.
+    pub(super) fn waits_for_itself(&self, caller: Caller) -> bool {
+        self.all_taken_by(caller) && self.slots.loans().all(|loan| loan.asker.purpose.is_none())
+    }
+
     /// A request begins to wait: remembers it if its own caller seems to keep it waiting, unless another is remembered. The
     /// waker is the keeper's, who looks again later.
     pub(super) fn suspect(&mut self, ticket: u64, asker: &Asker, now: Instant) -> Option<Waker> {
-        if self.suspect.is_some() || !self.all_taken_by(asker.caller) {
+        if self.suspect.is_some() || !self.waits_for_itself(asker.caller) {
             return None;
         }
         self.suspect = Some((ticket, now));
@@ -294,11 +300,11 @@ impl<C> Books<C> {
     /// Looks again at the one who was suspected, and at another next time: who it is, if no worker has come back since.
     pub(super) fn judge(&mut self, now: Instant) -> Option<Asker> {
         let (ticket, since) = self.suspect.take()?;
-        let waits = self.line.asker(ticket).filter(|asker| self.all_taken_by(asker.caller)).cloned();
+        let waits = self.line.asker(ticket).filter(|asker| self.waits_for_itself(asker.caller)).cloned();
         if waits.is_some() && self.slots.loans().all(|loan| loan.since <= since) {
             return waits;
         }
-        let next = self.line.first_queued().filter(|(_, asker)| self.all_taken_by(asker.caller));
+        let next = self.line.first_queued().filter(|(_, asker)| self.waits_for_itself(asker.caller));
         self.suspect = next.map(|(ticket, _)| (ticket, now));
         None
     }

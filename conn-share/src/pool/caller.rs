@@ -1,6 +1,9 @@
 //! Who takes workers: tasks, and threads where there is none.
 
+use std::panic::Location;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokio::task;
 
@@ -32,6 +35,26 @@ impl Caller {
             Self::Task(id) => Some(id),
             Self::Thread(_) => None,
         }
+    }
+}
+
+/// Who asks for a worker, as the pool tells those who wait for it.
+#[derive(Clone, Debug)]
+pub(super) struct Asker {
+    pub(super) place: &'static Location<'static>,
+    /// What for, where that says more than the place.
+    pub(super) purpose: Option<Arc<str>>,
+    pub(super) caller: Caller,
+}
+
+/// How long one may wait for itself before it is warned: longer than a task that uses its workers side by side, or has given them
+/// to others, waits for one mostly.
+pub(super) const SELF_WAIT: Duration = Duration::from_secs(1);
+
+impl Asker {
+    pub(super) fn warn_of_self_wait(&self) {
+        let purpose = self.purpose.as_deref();
+        tracing::warn!(place = %self.place, purpose, "every worker was taken by the task that waits for another");
     }
 }
 

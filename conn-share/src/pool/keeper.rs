@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::books::{Keeper, holder};
+use super::caller::SELF_WAIT;
 use super::shared::Shared;
 use super::sync::{Instant, RuntimeId, Sleep, current_runtime, sleep_until, spawn as spawn_task};
 use crate::lock::wake;
@@ -75,18 +76,16 @@ impl<C: Send + 'static> Future for KeeperTask<C> {
 impl<C: Send + 'static> KeeperTask<C> {
     /// Warns of one who seems to wait for himself, after a while.
     fn watch(&mut self, shared: &Shared<C>, cx: &mut Context<'_>) {
-        /// Longer than a task that uses its workers side by side, or has given them to others, waits for one mostly.
-        const LONG: Duration = Duration::from_secs(1);
         loop {
             let Some(since) = shared.books().suspect_since() else { return };
-            let watch = self.watch.get_or_insert_with(|| Box::pin(sleep_until(since + LONG)));
+            let watch = self.watch.get_or_insert_with(|| Box::pin(sleep_until(since + SELF_WAIT)));
             if watch.as_mut().poll(cx).is_pending() {
                 return;
             }
             self.watch = None;
             let asker = shared.books().judge(Instant::now());
             if let Some(asker) = asker {
-                tracing::warn!(place = %asker.place, purpose = asker.purpose.as_deref(), "every worker was taken by the task that waits for another");
+                asker.warn_of_self_wait();
             }
         }
     }

@@ -7,8 +7,9 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
+use super::caller::Asker;
 use super::deadlines::Deadlines;
-use super::slots::{Asker, Worker};
+use super::slots::Worker;
 use super::sync::Instant;
 
 /// A worker that was handed to a waiting request, and its slot.

@@ -7,9 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
-use super::caller::Caller;
+use super::caller::{Asker, Caller};
 use super::line::Line;
-use super::slots::Asker;
 use super::slots_model::Dice;
 use super::sync::Instant;
 

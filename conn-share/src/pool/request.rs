@@ -8,12 +8,12 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use super::books::{Books, Calls};
-use super::caller::Caller;
+use super::caller::{Asker, Caller, SELF_WAIT};
 use super::error::{PoolError, PoolPhase, PoolTimeout, TimeoutDetail};
 use super::guard::WorkerGuard;
 use super::line::Handed;
 use super::shared::Shared;
-use super::slots::{Asker, Remedy, Worker};
+use super::slots::{Remedy, Worker};
 use super::sync::{Instant, MutexGuard, RuntimeId, Sleep, current_runtime, sleep_until};
 use crate::lock::wake;
 
@@ -378,7 +378,12 @@ impl<'a, C: Send + 'static> Request<'a, C> {
             all_mine: books.all_taken_by(self.asker.caller),
             cause: books.health.cause(),
         };
+        // Who waits longer is warned by the keeper.
+        let warns = detail.waited < SELF_WAIT && books.waits_for_itself(self.asker.caller);
         self.give_up(books, true);
+        if warns {
+            self.asker.warn_of_self_wait();
+        }
         tracing::debug!(place = %self.asker.place, %phase, waited = ?detail.waited, "a request for a worker timed out");
         PoolError::Timeout(PoolTimeout::new(detail))
     }

@@ -4,10 +4,8 @@
 //! and the stacks of idle and vacant slots true.
 
 use std::collections::VecDeque;
-use std::panic::Location;
-use std::sync::Arc;
 
-use super::caller::Caller;
+use super::caller::Asker;
 use super::sync::Instant;
 
 /// A live connection and what the pool remembers of it. Boxed once, when connected, so that lending it moves a pointer.
@@ -21,15 +19,6 @@ pub(super) struct Worker<C> {
     pub(super) proven: Instant,
     /// Connected or checked, and not used since.
     pub(super) fresh: bool,
-}
-
-/// Who asks for a worker, as the pool tells those who wait for it.
-#[derive(Clone, Debug)]
-pub(super) struct Asker {
-    pub(super) place: &'static Location<'static>,
-    /// What for, where that says more than the place.
-    pub(super) purpose: Option<Arc<str>>,
-    pub(super) caller: Caller,
 }
 
 /// Who has a worker.

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::panic::Location;
 
-use super::caller::Caller;
-use super::slots::{Asker, Needs, Remedy, Slot, Slots, Tally, Work, Worker};
+use super::caller::{Asker, Caller};
+use super::slots::{Needs, Remedy, Slot, Slots, Tally, Work, Worker};
 use super::sync::Instant;
 
 /// A worker or an attempt that is not in the pool's hands.

@@ -7,3 +7,4 @@ mod lockable;
 mod pointers;
 mod router;
 mod secrets;
+mod side_by_side;

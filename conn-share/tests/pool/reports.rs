@@ -80,6 +80,19 @@ async fn a_task_that_has_every_worker_and_waits_for_another_is_warned_about() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_that_waits_for_itself_is_warned_when_its_time_is_short_too() {
+    let notes = Notes::default();
+    let _listening = tracing::subscriber::set_default(notes.clone());
+    let pool = numbers(1).start().await.unwrap();
+    let _held = pool.get().await.unwrap();
+    for limit in [Duration::ZERO, Duration::from_millis(50)] {
+        assert!(pool.get_timeout(limit).await.unwrap_err().is_timeout());
+    }
+    let said = notes.0.lock().unwrap().join("\n");
+    assert_eq!(said.matches(SELF_WAIT).count(), 2, "{said}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_task_that_uses_its_workers_side_by_side_is_not_warned_about() {
     let notes = Notes::default();
     let _listening = tracing::subscriber::set_default(notes.clone());
@@ -116,12 +129,12 @@ async fn one_who_begins_to_wait_for_himself_behind_another_is_warned_about_as_we
     let pool = numbers(1).start().await.unwrap();
     let task = tokio::spawn(async move {
         let _held = pool.get().await.unwrap();
-        // The first gives up before it could be told.
+        // The first gives up before the second one's time comes, and is told at its end.
         assert!(pool.get_timeout(Duration::from_millis(500)).await.is_err());
         assert!(pool.get_timeout(Duration::from_secs(5)).await.is_err());
     });
     task.await.unwrap();
-    assert_eq!(notes.0.lock().unwrap().join("").matches(SELF_WAIT).count(), 1);
+    assert_eq!(notes.0.lock().unwrap().join("").matches(SELF_WAIT).count(), 2);
 }
 
 #[tokio::test(start_paused = true)]
