@@ -67,6 +67,20 @@ mod tests {
         assert_eq!(wait(&mut alarm, after(1)).await, Duration::from_secs(69));
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn rings_for_a_task_that_has_spent_its_share_of_the_thread() {
+        let (mut alarm, at) = (Alarm::default(), Instant::now() + Duration::from_secs(1));
+        assert!(poll_fn(|cx| Poll::Ready(alarm.poll_at(at, cx))).await.is_pending());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let rung = poll_fn(|cx| {
+            while tokio::task::coop::has_budget_remaining() {
+                let _ = std::pin::pin!(tokio::task::coop::consume_budget()).poll(cx);
+            }
+            Poll::Ready(alarm.poll_at(at, cx))
+        });
+        assert!(rung.await.is_ready());
+    }
+
     #[test]
     fn goes_along_to_another_runtime() {
         let mut alarm = Alarm::default();

@@ -2,6 +2,7 @@
 
 mod candidate;
 mod cut;
+mod flood;
 mod lines;
 mod peer;
 mod talk;

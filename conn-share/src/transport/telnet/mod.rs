@@ -64,6 +64,12 @@ pub(crate) async fn raw(target: &Target, deadline: Deadline) -> Result<Box<dyn T
     Ok(Box::new(Leash::socket(stream)))
 }
 
+/// A Telnet connection over a peer that is played.
+#[cfg(test)]
+pub(crate) fn over(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Box<dyn Transport> {
+    Box::new(Telnet::over(Leash::new(stream)))
+}
+
 async fn dial(target: &Target, port: u16, deadline: Deadline) -> Result<TcpStream> {
     const PHASE: &str = "connecting";
     let named = target.arguments.get("proxy_jump").filter(|named| !named.eq_ignore_ascii_case("none"));
