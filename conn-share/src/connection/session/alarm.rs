@@ -4,10 +4,11 @@
 //! and taking it away again for each of them wakes the runtime's driver from its sleep, which costs more than the reading. So the
 //! timer is left where it is while it is early enough: when it goes off too early, it is set again.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use tokio::runtime;
+use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// A timer that is only touched when it would go off too late.
@@ -33,7 +34,9 @@ impl Alarm {
             timer.sleep.as_mut().reset(at);
         }
         loop {
-            ready!(timer.sleep.as_mut().poll(cx));
+            // A transport that was read too often has spent the task's share of the thread, and a timer that takes part in it would never
+            // ring again.
+            ready!(pin!(unconstrained(timer.sleep.as_mut())).poll(cx));
             if at <= Instant::now() {
                 return Poll::Ready(());
             }

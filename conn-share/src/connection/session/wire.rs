@@ -40,6 +40,8 @@ impl Session {
         if deadline.has_passed() {
             return Err(Fault::Timeout);
         }
+        // Nor does one whose bytes lie ready in memory let others on the thread have their turn.
+        tokio::task::consume_budget().await;
         let until = until.and_then(|until| self.epoch.checked_add(until));
         let wake = match (until, deadline.instant()) {
             (Some(until), Some(deadline)) => Some(until.min(deadline)),
