@@ -156,6 +156,7 @@ pub fn read_transcript(text: &str) -> Result<Vec<Turn>, Failure> {
     text.lines().map(|line| turn(line).ok_or_else(|| format!("not a line of a transcript: {line:?}").into())).collect()
 }
 
+/// As the library reads a recording; its own reader is private, and a reader of ours is a second witness to what is written.
 fn unescape(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut letters = text.bytes();

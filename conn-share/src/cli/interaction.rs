@@ -6,7 +6,7 @@ use crate::Secret;
 
 /// A question that a command may ask, and the answer to type: stated by the caller, never guessed.
 ///
-/// It is answered when the last line, without blanks at its end, ends with the expected text; once.
+/// It is answered when the last line, without blanks at its end, ends with the expected text; once. No line asks an empty text.
 ///
 /// ```
 /// use conn_share::{ExecuteOptions, Interaction};
@@ -23,18 +23,33 @@ pub struct Interaction {
 }
 
 impl Interaction {
-    /// Answers a line that ends with `expect` by `reply` and a line end: `Interaction::line("(yes/no)", "yes")`.
+    /// Answers a line that ends with `expect` by `reply` and a line end.
+    ///
+    /// ```
+    /// use conn_share::{ExecuteOptions, Interaction};
+    ///
+    /// let overwrite = ExecuteOptions::new().interaction(Interaction::line("Overwrite? (yes/no)", "yes"));
+    /// # drop(overwrite);
+    /// ```
     pub fn line(expect: impl Into<String>, reply: impl Into<Secret>) -> Self {
         Self { expect: expect.into(), reply: reply.into(), enter: true }
     }
 
-    /// Answers by these keys alone, without a line end: `Interaction::keys("[confirm]", "y")`.
+    /// Answers by these keys alone, without a line end.
+    ///
+    /// ```
+    /// use conn_share::{ExecuteOptions, Interaction};
+    ///
+    /// let clear = ExecuteOptions::new().interaction(Interaction::keys("[confirm]", "y"));
+    /// # drop(clear);
+    /// ```
     pub fn keys(expect: impl Into<String>, keys: impl Into<Secret>) -> Self {
         Self { expect: expect.into(), reply: keys.into(), enter: false }
     }
 
     pub(crate) fn is_asked_by(&self, line: &str) -> bool {
-        line.trim_end().ends_with(self.expect.trim_end())
+        let expect = self.expect.trim_end();
+        !expect.is_empty() && line.trim_end().ends_with(expect)
     }
 
     pub(crate) fn reply(&self) -> &str {

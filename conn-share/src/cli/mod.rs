@@ -42,7 +42,7 @@ pub use interaction::Interaction;
 pub(crate) use known::Known;
 pub(crate) use login::{Asked, Login, LoginStep, Rejected};
 pub use platform::{Platform, Proof};
-pub(crate) use transcript::{HIDDEN, Said, Transcript};
+pub(crate) use transcript::{HIDDEN, Said, Transcript, unescape};
 
 /// How long a prompt must stand before it counts, with a device that can prove nothing: longer than most pauses inside
 /// one output.

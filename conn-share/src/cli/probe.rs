@@ -68,6 +68,14 @@ impl Probe {
         }
     }
 
+    /// A line that is entered, whatever the proof is, where the platform takes a line of blanks as nothing to do.
+    pub(crate) fn blank(known: &Known) -> Option<Self> {
+        known.platform.proofs().contains(&Proof::Blank).then(|| {
+            let blanks = known.fresh_blanks();
+            Self { kind: Kind::Blank, nonce: blanks.clone(), typed: blanks, scrubbed: false }
+        })
+    }
+
     pub(crate) fn nonce(&self) -> &str {
         &self.nonce
     }
@@ -129,7 +137,10 @@ impl Probe {
             Kind::Blank => text.strip_suffix('\n').and_then(|line| {
                 let rest = line.trim_end_matches(' ');
                 let enough = line.len() - rest.len() + pages >= self.typed.len();
-                rest.strip_suffix(prompt.trim_end_matches(' ')).filter(|_| enough)
+                // Below a log line there was no prompt.
+                let alone =
+                    Some(rest).filter(|rest| line.len() > rest.len() && (rest.is_empty() || rest.ends_with('\n')));
+                rest.strip_suffix(prompt.trim_end_matches(' ')).or(alone).filter(|_| enough)
             }),
             Kind::Command => {
                 let echoes = shown_twice(&self.typed).into_iter().chain([self.typed.clone()]);
@@ -159,7 +170,11 @@ impl Probe {
 
     /// Whether `line` may be this question's echo or answer on a line of its own.
     pub(crate) fn may_show_on(&self, line: &str) -> bool {
-        self.kind == Kind::Command && (line.ends_with(&self.nonce) || line.ends_with(&self.typed))
+        match self.kind {
+            Kind::Ahead | Kind::Keys => false,
+            Kind::Blank => !line.is_empty() && line.bytes().all(|byte| byte == b' '),
+            Kind::Command => line.ends_with(&self.nonce) || line.ends_with(&self.typed),
+        }
     }
 
     /// Takes the terminal's own echo of this question out of `text`, where it was asked too soon: the output went on.

@@ -1,5 +1,7 @@
 //! A recorded conversation, read back into commands and their answers.
 
+use std::sync::Arc;
+
 use super::echo::{Echo, Verdict, after_echo};
 use super::platform::Platform;
 use super::screen::{Screen, decode};
@@ -25,7 +27,7 @@ pub(crate) struct Said {
 /// Reads one session, turn by turn.
 #[derive(Debug)]
 pub(crate) struct Transcript {
-    pagers: Platform,
+    platform: Arc<Platform>,
     screen: Screen,
     /// The prompt at which the command was typed.
     prompt: String,
@@ -38,13 +40,19 @@ pub(crate) struct Transcript {
     keys: Vec<String>,
     /// The last line end counts for two.
     doubles: bool,
+    /// A line of blanks was entered: what answers it stands above the prompt.
+    blank: bool,
+    /// What stood above the prompt the last time, and above each so far.
+    last_above: String,
+    above: String,
     said: Vec<Said>,
 }
 
 impl Transcript {
-    pub(crate) fn new() -> Self {
+    /// Of a device of this platform.
+    pub(crate) fn new(platform: Arc<Platform>) -> Self {
         Self {
-            pagers: Platform::named("generic").unwrap_or_else(|| Platform::new("generic")),
+            platform,
             screen: Screen::new(LIMIT, ""),
             prompt: String::new(),
             command: None,
@@ -52,6 +60,9 @@ impl Transcript {
             echoed: false,
             keys: Vec::new(),
             doubles: false,
+            blank: false,
+            last_above: String::new(),
+            above: String::new(),
             said: Vec::new(),
         }
     }
@@ -96,12 +107,14 @@ impl Transcript {
         let (line, rest) = bytes.split_at(end);
         let keys = rest.trim_ascii_start();
         let last = self.last_line();
-        if self.command.is_some() && !self.pagers.may_be_prompt(&last) {
+        if self.command.is_some() && !self.platform.may_be_prompt(&last) {
             // The answer to a question of the command.
             return;
         }
+        self.learn_above();
         self.end();
         let line = decode(line.to_vec());
+        self.blank = !line.is_empty() && line.trim().is_empty();
         let is_command = !line.trim().is_empty() && line != HIDDEN;
         self.echo = is_command.then(|| Echo::new(&last, &line, false));
         self.echoed = false;
@@ -124,7 +137,7 @@ impl Transcript {
         if keys.is_empty() {
             return;
         }
-        if self.screen.last_line().is_some_and(|line| self.pagers.is_pager(&line)) {
+        if self.screen.last_line().is_some_and(|line| self.platform.is_pager(&line)) {
             self.screen.clear_line();
         }
         let caret = |&byte: &u8| match byte {
@@ -132,6 +145,19 @@ impl Transcript {
             byte => char::from(byte).to_string(),
         };
         self.keys.push(keys.iter().map(caret).collect());
+    }
+
+    /// As a live session does: what answers a line of blanks twice alike is a part of the prompt.
+    fn learn_above(&mut self) {
+        if !std::mem::take(&mut self.blank) || !self.platform.learns_prompts() {
+            return;
+        }
+        let text = decode(self.screen.take_text(usize::MAX));
+        let Some((_, above)) = text.split_once('\n') else { return };
+        if above == self.last_above {
+            self.above = above.to_owned();
+        }
+        self.last_above = above.to_owned();
     }
 
     /// The answer is over.
@@ -161,6 +187,16 @@ impl Transcript {
                 text.replace_range(at..at + keys.len(), "");
             }
         }
+        while let Some(rest) = text.strip_suffix('\n')
+            && let line = rest.rsplit_once('\n').map_or(rest, |(_, line)| line)
+            && self.platform.may_stand_above_prompt(line)
+        {
+            text.truncate(rest.len() - line.len());
+        }
+        let begins_a_line = |rest: &&str| self.above.starts_with('\n') || rest.is_empty() || rest.ends_with('\n');
+        if let Some(rest) = text.strip_suffix(self.above.as_str()).filter(begins_a_line).map(str::len) {
+            text.truncate(rest);
+        }
         if text.ends_with('\n') {
             text.pop();
         }
@@ -168,12 +204,35 @@ impl Transcript {
     }
 }
 
+/// The bytes that `escape_ascii` has written.
+pub(crate) fn unescape(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut letters = text.bytes();
+    while let Some(letter) = letters.next() {
+        bytes.push(match letter {
+            b'\\' => match letters.next()? {
+                b'n' => b'\n',
+                b'r' => b'\r',
+                b't' => b'\t',
+                b'x' => {
+                    let digits = [letters.next()?, letters.next()?];
+                    u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
+                }
+                same @ (b'\\' | b'\'' | b'"') => same,
+                _ => return None,
+            },
+            letter => letter,
+        });
+    }
+    Some(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn said(turns: &[&str]) -> Vec<(String, String, String)> {
-        let mut transcript = Transcript::new();
+        let mut transcript = Transcript::new(Arc::new(Platform::generic()));
         for (turn, text) in turns.iter().enumerate() {
             match text.split_at(2) {
                 ("> ", bytes) => transcript.typed(turn, bytes.as_bytes()),
@@ -227,5 +286,11 @@ mod tests {
             &["< r1> ", "> enable\n", "< enable\r\nPassword: ", "> ***\n", "< \r\nr1# ", "> b\n", "< b\r\nr1# "],
             &[("enable", "Password: ", "r1# "), ("b", "", "r1# ")],
         );
+    }
+
+    #[test]
+    fn bytes_come_back() {
+        let every: Vec<u8> = (0..=255).collect();
+        assert_eq!(unescape(&every.escape_ascii().to_string()), Some(every));
     }
 }

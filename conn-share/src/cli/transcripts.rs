@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use super::unescape;
+
 /// What was typed, and all that was heard before anything else was typed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Turn {
@@ -18,8 +20,8 @@ pub(super) fn transcript(name: &str) -> Vec<Turn> {
     for line in text.lines() {
         let (mark, bytes) = line.split_at(2);
         match mark {
-            "> " => turns.push(Turn { typed: unescape(bytes), heard: Vec::new() }),
-            "< " => turns.last_mut().expect("the first turn").heard.extend(unescape(bytes)),
+            "> " => turns.push(Turn { typed: unescape(bytes).expect("escaped bytes"), heard: Vec::new() }),
+            "< " => turns.last_mut().expect("the first turn").heard.extend(unescape(bytes).expect("escaped bytes")),
             other => panic!("no line of a transcript begins with {other:?}"),
         }
     }
@@ -28,25 +30,3 @@ pub(super) fn transcript(name: &str) -> Vec<Turn> {
 
 /// All of them.
 pub(super) const ALL: [&str; 5] = ["frr-ssh.txt", "frr-telnet.txt", "linux-ssh.txt", "telnetd.txt", "bird-ssh.txt"];
-
-fn unescape(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut letters = text.bytes();
-    let mut next = || letters.next();
-    while let Some(letter) = next() {
-        bytes.push(match letter {
-            b'\\' => match next().expect("something behind the backslash") {
-                b'n' => b'\n',
-                b'r' => b'\r',
-                b't' => b'\t',
-                b'x' => {
-                    let digits = [next(), next()].map(|digit| digit.expect("two digits"));
-                    u8::from_str_radix(str::from_utf8(&digits).expect("digits"), 16).expect("digits")
-                }
-                same => same,
-            },
-            letter => letter,
-        });
-    }
-    bytes
-}

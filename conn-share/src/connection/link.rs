@@ -57,6 +57,8 @@ pub(crate) struct Life {
     was_cut: Notify,
     resynchronised: AtomicU64,
     reconnected: AtomicU64,
+    /// The last call was over, and had left the session as opening did.
+    untouched: AtomicBool,
     pub(crate) disconnect_timeout: Duration,
 }
 
@@ -73,6 +75,11 @@ pub struct SessionStatus {
 impl Life {
     pub(crate) fn is_open(&self) -> bool {
         self.line().as_ref().is_some_and(|line| line.is_open())
+    }
+
+    /// Whether a reset may have something to do.
+    pub(crate) fn needs_reset(&self) -> bool {
+        !self.untouched.load(Ordering::Relaxed)
     }
 
     /// Ends the session under whoever is using it, and for those who wait.
@@ -159,6 +166,7 @@ impl Link {
         }
         let cuts = self.life.cuts();
         self.open(Deadline::after(self.connect_timeout)).await.map_err(|error| error.with_device(&self.name))?;
+        self.note_standing();
         if self.life.want(cuts) { Ok(()) } else { Err(closed().with_device(&self.name)) }
     }
 
@@ -179,6 +187,7 @@ impl Link {
             Ok(session) => session.execute(command, options, deadline).await,
             Err(error) => Err(error),
         };
+        self.note_standing();
         result.map_err(|error| error.with_device(name))
     }
 
@@ -195,6 +204,7 @@ impl Link {
             Ok(session) => session.execute_lines(command, options, on_line, deadline).await,
             Err(error) => Err(error),
         };
+        self.note_standing();
         result.map_err(|error| error.with_device(name))
     }
 
@@ -207,6 +217,7 @@ impl Link {
             Ok(session) => session.configure(config, deadline).await,
             Err(error) => Err(error),
         };
+        self.note_standing();
         result.map_err(|error| error.with_device(name))
     }
 
@@ -242,17 +253,20 @@ impl Link {
             Ok(session) => session.reset(&login, deadline).await,
             Err(error) => Err(error),
         };
+        self.note_standing();
         result.map_err(|error| error.with_device(name))
     }
 
     /// A session in step: the one there is, brought back if need be, or a new one. Nothing of the caller's has been sent yet.
     async fn ready(&mut self, deadline: Deadline) -> Result<&mut Session> {
+        // Until the call is over: one that is dropped leaves who knows what behind.
+        self.life.untouched.store(false, Ordering::Relaxed);
         if !self.life.wanted.load(Ordering::Relaxed) {
             return Err(self.not_connected());
         }
         let kept = match self.session.as_mut() {
             Some(session) if session.is_lost() => false,
-            Some(session) if session.is_ready() => true,
+            Some(session) if session.is_ready() => !session.has_strays().await && !session.is_lost(),
             Some(session) => {
                 // Half of what is left, so that a new session can still be opened in the other half.
                 let share = deadline.remaining().map_or(Deadline::NEVER, |left| Deadline::after(left / 2));
@@ -323,6 +337,12 @@ impl Link {
                 Err(error)
             }
         }
+    }
+
+    /// A call is over.
+    fn note_standing(&self) {
+        let untouched = self.session.as_ref().is_some_and(Session::is_untouched);
+        self.life.untouched.store(untouched, Ordering::Relaxed);
     }
 
     /// What answers a question may be a secret.

@@ -167,6 +167,12 @@ pub trait Connection: Any + Send + Sync {
     async fn reset(&self) -> Result<()> {
         Ok(())
     }
+
+    /// Whether [`Connection::reset`] may have something to do. Never waits. The provided one says so always; a class that knows
+    /// better spares a pool the reset after calls that left nothing behind.
+    fn needs_reset(&self) -> bool {
+        true
+    }
 }
 
 impl fmt::Debug for dyn Connection {

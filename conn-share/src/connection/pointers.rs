@@ -95,6 +95,10 @@ macro_rules! forward {
             {
                 (**self).reset()
             }
+
+            fn needs_reset(&self) -> bool {
+                (**self).needs_reset()
+            }
         }
     };
 }

@@ -165,6 +165,10 @@ impl Connection for SshConnection {
     async fn reset(&self) -> Result<()> {
         self.lock.state().reset().await
     }
+
+    fn needs_reset(&self) -> bool {
+        self.life.needs_reset()
+    }
 }
 
 impl ConnectionClass for SshConnection {

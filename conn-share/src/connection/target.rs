@@ -218,11 +218,18 @@ impl Target {
 
     /// Consults an OpenSSH client configuration, as `ssh -F` does: for what is not set here, what it says about [`Target::host`] counts.
     ///
-    /// Known are `Host`, `Match` (`all`, `host`, `originalhost`, `user`, `localuser`), `Include`, `HostName`, `Port`, `User`, `IdentityFile`,
-    /// `CertificateFile`, `IdentitiesOnly`, `IdentityAgent`, `ProxyJump`, `UserKnownHostsFile`, `GlobalKnownHostsFile`, `HostKeyAlias`,
-    /// `StrictHostKeyChecking` (where `no` is taken for `accept-new`), `KexAlgorithms`, `Ciphers`, `MACs`, `HostKeyAlgorithms`
-    /// and `PubkeyAcceptedAlgorithms`. A `ProxyCommand` is an error; other keywords are passed over. As with `ssh`, the user's usual keys and
-    /// the agent of the environment are tried where the file says nothing else.
+    /// Known are `Host`, `Match` (`all`, `host`, `originalhost`, `user`, `localuser`, `tagged`, and `final` and `canonical` with the second pass they ask
+    /// for), `Include` with patterns, `HostName`, `Port`, `User`, `IdentityFile`, `CertificateFile`, `IdentitiesOnly`, `IdentityAgent`, `ProxyJump`,
+    /// `UserKnownHostsFile`, `GlobalKnownHostsFile`, `HostKeyAlias`, `StrictHostKeyChecking` (where `no` is taken for `accept-new`), `KexAlgorithms`,
+    /// `Ciphers`, `MACs`, `HostKeyAlgorithms`, `PubkeyAcceptedAlgorithms`, and in paths `~`, `${VARIABLES}` and the tokens `%d`, `%h`, `%k`, `%n`, `%p`, `%r`, `%u` and `%%`.
+    ///
+    /// Not understood, and an error where this host's settings hang on them: other criteria of `Match` (`exec`, `localnetwork`, `version`, `command`,
+    /// `sessiontype`), other tokens, variables that are not set, `~USER`, `ProxyCommand` and `RevokedHostKeys`. Other keywords are passed over; among them are
+    /// `CanonicalizeHostname`, `BindAddress`, `ConnectTimeout`, `PreferredAuthentications`, `PasswordAuthentication` and the like, which the caller decides here.
+    ///
+    /// As with `ssh`, the user's usual keys and the agent of the environment are tried where the file says nothing else, and keys and certificates of
+    /// the file that cannot be used are passed over. What is set in code goes before the file, and a file loosens nothing: which host keys are
+    /// trusted is up to it only where [`Target::host_keys`] was not called.
     ///
     /// ```
     /// use conn_share::Target;
@@ -253,7 +260,7 @@ impl Target {
     ///
     /// All of them are weak: whoever can listen in may in time read what was said, and with enough effort take the device's place. They are
     /// offered behind the others, so a device that has better does not get them. For this one target; the same as the argument
-    /// `ssh_algorithms` = `legacy`.
+    /// `ssh_algorithms` = `legacy`. Lists of algorithms in an [SSH configuration](Target::ssh_config) then do not count.
     ///
     /// ```
     /// use conn_share::Target;
@@ -266,11 +273,11 @@ impl Target {
     }
 
     /// Lets up to `shells` connections made from clones of this target share one SSH session, each with a shell of its own; those over the number,
-    /// and those that the server has no room for (`MaxSessions`, ten with OpenSSH), get another session. So the workers of a pool log in once
+    /// and those that the server has no room for (`MaxSessions`, ten with OpenSSH) or no terminal, get another session, and for a minute the full one is not asked again. So the workers of a pool log in once
     /// for several of them. Sessions with jump hosts are shared by all.
     ///
     /// Default: every connection has a session of its own. Leave it so where logins are cheap: what is shared dies together when
-    /// the peer does, and many devices take one shell a session, or give a second one no terminal. A shell that ends, or is cut, leaves the
+    /// the peer does, and with devices that take one shell a session nothing is gained. A shell that ends, or is cut, leaves the
     /// others alone; the last one to go closes the session. Connections share only what was opened with the same address, user,
     /// credentials and host keys. A shell whose output nobody takes holds the others up for five seconds, and is then ended with
     /// [`ErrorKind::Overflow`](crate::ErrorKind::Overflow).

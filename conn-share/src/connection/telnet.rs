@@ -171,6 +171,10 @@ impl Connection for TelnetConnection {
     async fn reset(&self) -> Result<()> {
         self.lock.state().reset().await
     }
+
+    fn needs_reset(&self) -> bool {
+        self.life.needs_reset()
+    }
 }
 
 impl ConnectionClass for TelnetConnection {

@@ -133,6 +133,10 @@ impl<C: Connection> Connection for Session<C> {
     async fn reset(&self) -> Result<()> {
         self.connection.reset().await.map_err(|error| error.with_device(&self.name))
     }
+
+    fn needs_reset(&self) -> bool {
+        self.connection.needs_reset()
+    }
 }
 
 impl<C> Deref for Session<C> {

@@ -36,7 +36,9 @@ pub(super) async fn open_pool<C: ConnectionClass>(plan: Arc<Plan>, size: usize) 
         builder = builder.timeout(limit);
     }
     if options.pool_reset.unwrap_or(true) {
-        builder = builder.reset(|worker: &mut Session<C>| Box::pin(async move { worker.reset().await }));
+        builder = builder
+            .reset(|worker: &mut Session<C>| Box::pin(async move { worker.reset().await }))
+            .reset_only_if(Session::needs_reset);
     }
     let pool = builder.start().await.map_err(|error| {
         Error::of_pool(error, format!("a pool of {size} could not be connected")).with_device(&plan.name)
@@ -189,6 +191,10 @@ impl<C: ConnectionClass> Connection for Pooled<C> {
 
     async fn reset(&self) -> Result<()> {
         self.pool.reset().await.map_err(|error| error.with_device(&self.name))
+    }
+
+    fn needs_reset(&self) -> bool {
+        self.pool.needs_reset()
     }
 }
 
@@ -348,5 +354,9 @@ impl<C: ConnectionClass> Connection for Worker<C> {
 
     async fn reset(&self) -> Result<()> {
         self.0.reset().await
+    }
+
+    fn needs_reset(&self) -> bool {
+        self.0.needs_reset()
     }
 }

@@ -11,7 +11,7 @@ use std::task::{Context, Wake, Waker};
 
 use super::books::Keeper;
 use super::shared::Shared;
-use super::sync::{Mutex, RuntimeId, Sleep, current_runtime, sleep_until};
+use super::sync::{Instant, Mutex, RuntimeId, Sleep, current_runtime, sleep_until};
 use crate::lock::wake;
 
 /// A timer and the runtime that drives it.
@@ -67,10 +67,12 @@ impl<C: Send + 'static> Wake for Ring<C> {
 }
 
 fn ring<C: Send + 'static>(shared: &Shared<C>) {
+    let now = Instant::now();
     let mut books = shared.books();
     let Some((at, home)) = books.armed_for.take() else { return };
     books.rang_in = Some(home);
-    let mut wakers = books.line.expired(at);
+    // Timers are coarse: others may be due as well.
+    let mut wakers = books.line.expired(at.max(now));
     if let Keeper::Present(Some(keeper)) = &books.keeper {
         wakers.push(keeper.clone());
     }

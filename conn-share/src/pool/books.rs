@@ -6,16 +6,18 @@
 use std::task::Waker;
 
 use super::error::{ConnectFailure, Holder, PoolPhase};
+use super::gate::Gate;
 use super::health::Health;
 use super::line::Line;
 use super::options::Options;
 use super::slots::{Loan, Needs, Remedy, Slots, Worker};
 use super::status::Counters;
-use super::sync::{Instant, RuntimeId, Semaphore};
+use super::sync::{Instant, RuntimeId};
 use crate::lock::wake;
 
 pub(super) struct Books<C> {
     pub(super) slots: Slots<C>,
+    pub(super) gate: Gate,
     pub(super) line: Line<C>,
     pub(super) health: Health,
     /// A job waits for the moment of the next attempt.
@@ -60,6 +62,7 @@ impl<C> Books<C> {
     pub(super) fn new(options: &Options) -> Self {
         Self {
             slots: Slots::new(options.size, options.heals()),
+            gate: Gate::new(options.size),
             line: Line::new(),
             health: Health::default(),
             pausing: false,
@@ -144,14 +147,14 @@ impl<C> Books<C> {
     }
 
     /// A permit comes back: for the first who waits for one, otherwise for whoever comes next.
-    pub(super) fn return_permit(&mut self, gate: &Semaphore, calls: &mut Calls) {
+    pub(super) fn return_permit(&mut self, calls: &mut Calls) {
         if self.debt > 0 {
             self.debt -= 1;
             return;
         }
         match self.line.promote() {
             Some(waker) => calls.add(waker),
-            None => gate.add_permits(1),
+            None => self.gate.give_back(),
         }
     }
 
@@ -164,9 +167,49 @@ impl<C> Books<C> {
         }
     }
 
+    /// A worker that comes back goes to the first who waits at once, its permit with it, if that is all there is to do.
+    #[inline(always)]
+    pub(super) fn pass_on(
+        &mut self,
+        at: usize,
+        worker: Box<Worker<C>>,
+        now: Instant,
+    ) -> Result<Option<Waker>, Box<Worker<C>>> {
+        let direct = self.line.queued() > 0 && self.line.fronts() + self.debt == 0 && self.slots.may_go_on(at, &worker);
+        if !direct {
+            return Err(worker);
+        }
+        Ok(self.line.serve(|asker| {
+            self.slots.lend_on(at, &worker, asker, now);
+            (at, worker)
+        }))
+    }
+
     /// Somebody carries jobs on, or will in a moment: whoever waits gets the permit of one who left, and takes over.
     pub(super) fn has_driver(&self) -> bool {
         self.line.waiting() > 0 || !self.attendants.is_empty() || matches!(self.keeper, Keeper::Present(_))
+    }
+
+    /// The alarm has rung in the runtime `here`, and nobody has set it since: says what to set it to, if somebody waits
+    /// for it. Whoever is told `true` does it.
+    pub(super) fn rearm(&mut self, here: RuntimeId) -> bool {
+        if self.armed_for.is_some() || self.rang_in.take_if(|rang| *rang == here).is_none() {
+            return false;
+        }
+        self.armed_for = self.line.earliest_deadline().map(|at| (at, here));
+        self.armed_for.is_some()
+    }
+
+    /// The same where the caller cannot set it: who could, so far as there is one and nobody has.
+    pub(super) fn alarm_setter(&mut self) -> Option<Waker> {
+        if self.armed_for.is_some() || self.rang_in.is_none() {
+            return None;
+        }
+        let setter = self.line.next_timed();
+        if setter.is_none() {
+            self.rang_in = None;
+        }
+        setter
     }
 
     /// The keeper, the attendants and the first who waits for a worker: one of them will come.

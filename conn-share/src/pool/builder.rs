@@ -223,6 +223,13 @@ impl<K: Connector> PoolBuilder<K> {
         self
     }
 
+    /// Workers for which `hook` says no are lent again as they are.
+    #[cfg(feature = "_talking")]
+    pub(crate) fn reset_only_if(mut self, hook: impl Fn(&K::Connection) -> bool + Send + Sync + 'static) -> Self {
+        self.hooks.needs_reset = Some(Box::new(hook));
+        self
+    }
+
     /// Instead of [`Connector::disconnect`].
     pub fn disconnect<F, Leaving>(mut self, hook: F) -> Self
     where

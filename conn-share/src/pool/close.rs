@@ -81,7 +81,7 @@ fn shut<C: Send + 'static>(shared: &Shared<C>) {
     }
     calls.extend(books.line.everybody());
     calls.extend(books.watchers());
-    shared.gate.close();
+    books.gate.close();
     drop(books);
     calls.make();
     drop(cut);

@@ -91,7 +91,10 @@ pub struct Holder {
 
 /// Attempts to connect that failed.
 #[derive(Debug)]
-pub struct ConnectFailure {
+pub struct ConnectFailure(Box<FailureDetail>);
+
+#[derive(Debug)]
+pub(super) struct FailureDetail {
     pub(super) attempts: u32,
     pub(super) causes: Vec<Cause>,
     pub(super) retry_in: Option<Duration>,
@@ -141,24 +144,28 @@ impl PoolTimeout {
 }
 
 impl ConnectFailure {
+    pub(super) fn new(detail: FailureDetail) -> Self {
+        Self(Box::new(detail))
+    }
+
     /// How many attempts in a row have failed; those made side by side count as one.
     pub fn attempts(&self) -> u32 {
-        self.attempts
+        self.0.attempts
     }
 
     /// Why: the first of several; `source()` of the pool's error.
     pub fn cause(&self) -> Option<&(dyn StdError + Send + Sync + 'static)> {
-        self.causes.first().map(|cause| &**cause)
+        self.0.causes.first().map(|cause| &**cause)
     }
 
     /// Every cause, where several workers were to be connected.
     pub fn causes(&self) -> impl Iterator<Item = &(dyn StdError + Send + Sync + 'static)> {
-        self.causes.iter().map(|cause| &**cause)
+        self.0.causes.iter().map(|cause| &**cause)
     }
 
     /// When the pool will try again; until then requests fail at once.
     pub fn retry_in(&self) -> Option<Duration> {
-        self.retry_in
+        self.0.retry_in
     }
 }
 
@@ -210,12 +217,13 @@ impl fmt::Display for PoolTimeout {
 
 impl fmt::Display for ConnectFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "no worker could be connected in {} attempt{}", self.attempts, plural(self.attempts))?;
-        if let Some(retry) = self.retry_in {
+        let FailureDetail { attempts, causes, retry_in } = &*self.0;
+        write!(f, "no worker could be connected in {attempts} attempt{}", plural(*attempts))?;
+        if let Some(retry) = retry_in {
             write!(f, ", next one in {retry:.1?}")?;
         }
         // The first is the source, and printed by whoever walks the chain.
-        for cause in self.causes.iter().skip(1) {
+        for cause in causes.iter().skip(1) {
             write!(f, "; also: {cause}")?;
         }
         Ok(())
@@ -243,7 +251,7 @@ impl StdError for PoolError {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         let cause = match self {
             Self::Timeout(timeout) => timeout.0.cause.as_deref(),
-            Self::Connect(failure) => failure.causes.first().map(|cause| &**cause),
+            Self::Connect(failure) => failure.0.causes.first().map(|cause| &**cause),
             _ => None,
         };
         cause.map(|cause| cause as _)

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::error::{Cause, ConnectFailure};
+use super::error::{Cause, ConnectFailure, FailureDetail};
 use super::sync::Instant;
 
 /// How long to wait between attempts.
@@ -77,11 +77,11 @@ impl Health {
 
     /// What to tell those who wait.
     pub(super) fn failure(&self, now: Instant) -> ConnectFailure {
-        ConnectFailure {
+        ConnectFailure::new(FailureDetail {
             attempts: self.failures,
             causes: self.causes.front().cloned().into_iter().collect(),
             retry_in: self.blocked_until(now).map(|at| at - now),
-        }
+        })
     }
 
     /// The same with every cause that is remembered, each text once.
@@ -92,6 +92,6 @@ impl Health {
                 causes.push(cause.clone());
             }
         }
-        ConnectFailure { attempts: self.failures, causes, retry_in: None }
+        ConnectFailure::new(FailureDetail { attempts: self.failures, causes, retry_in: None })
     }
 }

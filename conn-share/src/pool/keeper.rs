@@ -47,14 +47,10 @@ impl<C: Send + 'static> Future for KeeperTask<C> {
             other => Some(std::mem::replace(other, Keeper::Present(Some(cx.waker().clone())))),
         };
         // The alarm has rung here; the waiter that was asked to set it again may be one that nobody polls.
-        let rang = books.rang_in.take_if(|rang| *rang == self.home).is_some() && books.armed_for.is_none();
-        let next = if rang { books.line.earliest_deadline() } else { None };
-        if let Some(at) = next {
-            books.armed_for = Some((at, self.home));
-        }
+        let to_set = books.rearm(self.home);
         drop(books);
         drop(former);
-        if next.is_some() {
+        if to_set {
             shared.alarm.set(&shared);
         }
         shared.drive();

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::task::Waker;
 
+use super::deadlines::Deadlines;
 use super::slots::{Asker, Worker};
 use super::sync::Instant;
 
@@ -22,7 +23,7 @@ enum Turn<C> {
     Front,
     /// It has its permit and a worker; `None`: it has come for it, and looks at it.
     Served(Option<Handed<C>>),
-    /// It left; kept until it reaches an end of the line.
+    /// It left; kept until it is the first, so that the places behind it stay where their tickets say.
     Gone,
 }
 
@@ -46,6 +47,13 @@ impl<C> Place<C> {
     fn is_gone(&self) -> bool {
         matches!(self.turn, Turn::Gone)
     }
+
+    fn register(&mut self, waker: &Waker) -> Option<Waker> {
+        match &self.waker {
+            Some(known) if known.will_wake(waker) => None,
+            _ => self.waker.replace(waker.clone()),
+        }
+    }
 }
 
 /// What a request leaves behind that left the line.
@@ -59,8 +67,12 @@ pub(super) struct Left<C> {
 /// All waiting requests, in order of arrival.
 #[derive(Debug)]
 pub(super) struct Line<C> {
+    /// The last one, if there is any, has the last ticket.
     places: VecDeque<Place<C>>,
+    deadlines: Deadlines,
     next_ticket: u64,
+    /// Nobody with a smaller ticket waits for a permit.
+    queued_from: u64,
     queued: usize,
     fronts: usize,
     served: usize,
@@ -68,12 +80,18 @@ pub(super) struct Line<C> {
 
 impl<C> Line<C> {
     pub(super) fn new() -> Self {
-        Self { places: VecDeque::new(), next_ticket: 0, queued: 0, fronts: 0, served: 0 }
+        let (places, deadlines) = (VecDeque::new(), Deadlines::new());
+        Self { places, deadlines, next_ticket: 0, queued_from: 0, queued: 0, fronts: 0, served: 0 }
     }
 
     /// How many wait for a worker.
     pub(super) fn waiting(&self) -> usize {
         self.queued + self.fronts
+    }
+
+    /// How many of them have no permit yet.
+    pub(super) fn queued(&self) -> usize {
+        self.queued
     }
 
     /// How many of them have their permit.
@@ -91,14 +109,19 @@ impl<C> Line<C> {
         ticket
     }
 
-    /// Remembers whom to wake, and when at the latest; returns the former waker, to be dropped outside any lock.
-    pub(super) fn register(&mut self, ticket: u64, waker: &Waker, deadline: Option<Instant>) -> Option<Waker> {
-        let place = self.find(ticket)?;
-        place.deadline = deadline;
-        match &place.waker {
-            Some(known) if known.will_wake(waker) => None,
-            _ => place.waker.replace(waker.clone()),
+    /// Remembers whom to wake; returns the former waker, to be dropped outside any lock.
+    pub(super) fn register(&mut self, ticket: u64, waker: &Waker) -> Option<Waker> {
+        self.find(ticket)?.register(waker)
+    }
+
+    /// The same, and when at the latest. `None`: it sees to that itself.
+    pub(super) fn register_until(&mut self, ticket: u64, waker: &Waker, deadline: Option<Instant>) -> Option<Waker> {
+        let place = find(&mut self.places, self.next_ticket, ticket)?;
+        let former = std::mem::replace(&mut place.deadline, deadline);
+        if let (Some(deadline), None) = (deadline, former) {
+            self.deadlines.enter(ticket, deadline);
         }
+        place.register(waker)
     }
 
     /// Whether the request has its permit, and no worker yet.
@@ -108,14 +131,38 @@ impl<C> Line<C> {
 
     /// Gives a permit to the first who has none: `None` if nobody waits for one, otherwise its waker.
     pub(super) fn promote(&mut self) -> Option<Option<Waker>> {
+        let place = self.next_queued()?;
+        place.turn = Turn::Front;
+        let waker = place.waker.take();
+        self.queued -= 1;
+        self.fronts += 1;
+        Some(waker)
+    }
+
+    /// Gives the first who has no permit one, and what `lend` has for it: for the case that nobody has a permit and waits.
+    pub(super) fn serve(&mut self, lend: impl FnOnce(&Asker) -> Handed<C>) -> Option<Waker> {
+        debug_assert_eq!(self.fronts, 0, "they came earlier");
+        let place = self.next_queued()?;
+        place.turn = Turn::Served(Some(lend(&place.asker)));
+        let waker = place.waker.take();
+        self.queued -= 1;
+        self.served += 1;
+        waker
+    }
+
+    /// The first who waits for a permit.
+    fn next_queued(&mut self) -> Option<&mut Place<C>> {
         if self.queued == 0 {
             return None;
         }
-        let place = self.places.iter_mut().find(|place| matches!(place.turn, Turn::Queued))?;
-        place.turn = Turn::Front;
-        self.queued -= 1;
-        self.fronts += 1;
-        Some(place.waker.take())
+        // Permits are given in order of arrival, so that all in front of the one who had the last have theirs.
+        let from = match at(&self.places, self.next_ticket, self.queued_from) {
+            Some(at) => at,
+            None => self.places.partition_point(|place| place.ticket < self.queued_from),
+        };
+        let place = self.places.range_mut(from..).find(|place| matches!(place.turn, Turn::Queued))?;
+        self.queued_from = place.ticket + 1;
+        Some(place)
     }
 
     /// Hands the next in line what `lend` has for it; returns its waker. `None`: nobody waits for a worker.
@@ -216,12 +263,9 @@ impl<C> Line<C> {
         while self.places.front().is_some_and(Place::is_gone) {
             self.places.pop_front();
         }
-        while self.places.back().is_some_and(Place::is_gone) {
-            self.places.pop_back();
-        }
-        // Many that gave up between two that did not: keep what is remembered in proportion to who waits.
+        // Many that gave up behind one that did not: keep what is remembered in proportion to who waits.
         if self.places.len() > 2 * (self.queued + self.fronts + self.served) + 64 {
-            self.places.retain(|place| !place.is_gone());
+            self.places.retain(|place| !place.is_gone() || place.ticket == self.next_ticket);
         }
     }
 
@@ -246,34 +290,44 @@ impl<C> Line<C> {
         self.places.iter_mut().filter_map(|place| place.waker.take()).collect()
     }
 
-    /// The earliest deadline in the line.
-    pub(super) fn earliest_deadline(&self) -> Option<Instant> {
-        self.places.iter().filter_map(|place| place.deadline).min()
+    /// No deadline in the line is earlier.
+    pub(super) fn earliest_deadline(&mut self) -> Option<Instant> {
+        let (places, last) = (&self.places, self.next_ticket);
+        self.deadlines.earliest(|ticket| has_deadline(places, last, ticket))
     }
 
     /// Those whose deadline is `limit` or earlier, and one more with a deadline, who sees to the next alarm. A deadline
     /// that was told of is forgotten here: one who is told and does not come must not be what the next alarm is set to.
     /// Nor is one who was told asked again to see to an alarm. Whoever comes enters both again.
     pub(super) fn expired(&mut self, limit: Instant) -> Vec<Waker> {
+        self.sort_deadlines(Some(limit));
         let mut wakers = Vec::new();
-        let mut successor = None;
-        for place in &mut self.places {
-            match place.deadline {
-                Some(deadline) if deadline <= limit => {
-                    wakers.extend(place.waker.take());
-                    place.deadline = None;
-                }
-                Some(_) if successor.is_none() => successor = place.waker.take(),
-                _ => {}
+        while let Some(ticket) = self.deadlines.take_due(limit) {
+            if let Some(place) = find(&mut self.places, self.next_ticket, ticket)
+                && place.deadline.take().is_some()
+            {
+                wakers.extend(place.waker.take());
             }
         }
-        wakers.extend(successor);
+        wakers.extend(self.next_timed());
         wakers
     }
 
     /// Somebody who waits with a deadline, and was not told anything since he last came.
-    pub(super) fn first_timed(&mut self) -> Option<Waker> {
-        self.places.iter_mut().filter(|place| place.deadline.is_some()).find_map(|place| place.waker.take())
+    pub(super) fn next_timed(&mut self) -> Option<Waker> {
+        self.sort_deadlines(None);
+        let Self { places, deadlines, next_ticket, .. } = self;
+        let mut timed = deadlines.in_order().filter_map(|ticket| at(places, *next_ticket, ticket));
+        let next = timed.find(|&at| places[at].deadline.is_some() && places[at].waker.is_some())?;
+        places[next].waker.take()
+    }
+
+    fn sort_deadlines(&mut self, limit: Option<Instant>) {
+        let Some(from) = self.deadlines.unsorted(limit) else { return };
+        let (places, last) = (&self.places, self.next_ticket);
+        let others = places.range(places.partition_point(|place| place.ticket < from)..);
+        let others = others.filter_map(|place| place.deadline.map(|deadline| (deadline, place.ticket)));
+        self.deadlines.sort(others, last, |ticket| has_deadline(places, last, ticket));
     }
 
     /// All who wait with a deadline, to set the alarm anew.
@@ -283,13 +337,28 @@ impl<C> Line<C> {
     }
 
     fn find(&mut self, ticket: u64) -> Option<&mut Place<C>> {
-        // Tickets are counted up, so the place is where it should be unless some in front of it were swept out.
-        let first = self.places.front()?.ticket;
-        let guess = usize::try_from(ticket.checked_sub(first)?).ok()?;
-        let at = match self.places.get(guess) {
-            Some(place) if place.ticket == ticket => guess,
-            _ => self.places.binary_search_by_key(&ticket, |place| place.ticket).ok()?,
-        };
-        self.places.get_mut(at).filter(|place| !place.is_gone())
+        find(&mut self.places, self.next_ticket, ticket)
     }
+}
+
+fn find<C>(places: &mut VecDeque<Place<C>>, last: u64, ticket: u64) -> Option<&mut Place<C>> {
+    let at = at(places, last, ticket)?;
+    places.get_mut(at)
+}
+
+/// Where the place with this ticket is, unless its request left.
+fn at<C>(places: &VecDeque<Place<C>>, last: u64, ticket: u64) -> Option<usize> {
+    // Tickets are counted up, so it is as far from the end as its ticket from the last one, unless some were swept out that
+    // came later. No other place is looked at, as another thread may have it in its cache.
+    let behind = usize::try_from(last.checked_sub(ticket)?).ok()?;
+    let guess = places.len().checked_sub(1).and_then(|end| end.checked_sub(behind));
+    let at = match guess {
+        Some(at) if places[at].ticket == ticket => at,
+        _ => places.binary_search_by_key(&ticket, |place| place.ticket).ok()?,
+    };
+    (!places[at].is_gone()).then_some(at)
+}
+
+fn has_deadline<C>(places: &VecDeque<Place<C>>, last: u64, ticket: u64) -> bool {
+    at(places, last, ticket).is_some_and(|at| places[at].deadline.is_some())
 }

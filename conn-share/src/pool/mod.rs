@@ -1,6 +1,6 @@
 //! The worker pool.
 //!
-//! Bottom up: `slots` (what each worker does), `line` (who waits), `health` (when to try again) are plain values;
+//! Bottom up: `slots` (what each worker does), `gate` (who may have one), `line` (who waits) with its `deadlines`, `health` (when to try again) are plain values;
 //! `books` puts them behind one mutex; `shared` makes the moves; `jobs` and `work` carry on what takes time; `request`
 //! is one `get` from arrival to guard; `keeper` and `close` are the other two who carry jobs on.
 
@@ -11,8 +11,10 @@ mod builder;
 mod chance;
 mod close;
 mod connector;
+mod deadlines;
 mod error;
 mod forwarding;
+mod gate;
 mod guard;
 mod health;
 #[cfg(all(test, shuttle))]
@@ -20,6 +22,8 @@ mod interleavings;
 mod jobs;
 mod keeper;
 mod line;
+#[cfg(test)]
+mod line_model;
 mod options;
 mod request;
 mod shared;

@@ -17,15 +17,47 @@ use super::shared::Shared;
 use super::slots::{Asker, Remedy, Worker};
 use super::sync::{Instant, MutexGuard, RuntimeId, Sleep, current_runtime, sleep_until};
 
-/// Takes a worker, waiting at most `limit`.
-pub(super) async fn take<C: Send + 'static>(
-    shared: &Arc<Shared<C>>,
+/// Takes a worker, waiting at most `limit` from the first poll on.
+pub(super) fn take<'a, C: Send + 'static>(
+    shared: &'a Arc<Shared<C>>,
     limit: Option<Duration>,
     place: &'static Location<'static>,
     purpose: Option<Arc<str>>,
-) -> Result<WorkerGuard<C>, PoolError> {
-    let mut request = Request::new(shared, limit, place, purpose);
-    std::future::poll_fn(|cx| request.poll(cx)).await
+) -> Take<'a, C> {
+    Take { shared, limit, place, purpose, stage: Stage::Unpolled }
+}
+
+/// The future of a request. Written by hand: two of the compiler's, one around the other, move the result twice.
+#[must_use = "nobody asks for a worker before it is awaited"]
+pub(super) struct Take<'a, C: Send + 'static> {
+    shared: &'a Arc<Shared<C>>,
+    limit: Option<Duration>,
+    place: &'static Location<'static>,
+    purpose: Option<Arc<str>>,
+    stage: Stage<'a, C>,
+}
+
+enum Stage<'a, C: Send + 'static> {
+    Unpolled,
+    Asked(Request<'a, C>),
+    Over,
+}
+
+impl<C: Send + 'static> Future for Take<'_, C> {
+    type Output = Result<WorkerGuard<C>, PoolError>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.get_mut();
+        if let Stage::Unpolled = this.stage {
+            this.stage = Stage::Asked(Request::new(this.shared, this.limit, this.place, this.purpose.take()));
+        }
+        let Stage::Asked(request) = &mut this.stage else { panic!("polled after it was ready") };
+        let polled = request.poll(cx);
+        if polled.is_ready() {
+            this.stage = Stage::Over;
+        }
+        polled
+    }
 }
 
 /// Takes a worker that is ready now, and nobody's turn.
@@ -53,7 +85,7 @@ pub(super) fn try_take<C: Send + 'static>(
         if let Ok(guard) = request.collect(books) {
             return Ok(guard);
         }
-        request.give_up();
+        request.give_up(shared.books(), false);
     }
 }
 
@@ -136,7 +168,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
         if books.line.waiting() > 0 || self.shared.looks.load(Ordering::Relaxed) {
             return Err(books);
         }
-        if books.slots.tally().idle == 0 || !self.shared.try_permit() {
+        if books.slots.tally().idle == 0 || !books.gate.pass() {
             return Err(books);
         }
         let Some((at, worker)) = books.slots.lend(&self.asker, self.now) else { unreachable!("one is idle") };
@@ -144,7 +176,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
             // It keeps its place in the line while that is seen to.
             let kept = books.slots.take_back(at, worker, None);
             debug_assert!(kept.is_ok(), "lent a moment ago, under the same lock");
-            self.shared.gate.add_permits(1);
+            books.gate.give_back();
             return Err(books);
         }
         books.counters.lent += 1;
@@ -155,7 +187,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
     /// Joins the line, with a permit if there is one left; whether there was.
     fn join(&mut self, books: &mut Books<C>) -> bool {
         self.deadline = self.limit.and_then(|limit| self.started.checked_add(limit));
-        let permit = self.shared.try_permit();
+        let permit = books.gate.pass();
         self.ticket = books.line.join(self.asker.clone(), permit);
         if permit {
             let mut calls = Calls::default();
@@ -198,7 +230,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
                 return self.wait(books, cx);
             }
             // Before anything is looked at again, so that no change is missed.
-            let former = books.line.register(self.ticket, cx.waker(), self.deadline);
+            let former = books.line.register(self.ticket, cx.waker());
             drop(books);
             drop(former);
             self.shared.drive();
@@ -223,7 +255,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
         if !looks && let Some(((at, worker), former)) = books.line.take(self.ticket, |worker| fits(worker).is_none()) {
             books.counters.lent += 1;
             self.ticket = 0;
-            self.left(books, Calls::default());
+            self.left(books, Calls::default(), true);
             drop(former);
             return Ok(WorkerGuard::new(self.shared.clone(), at, worker));
         }
@@ -258,18 +290,16 @@ impl<'a, C: Send + 'static> Request<'a, C> {
 
     /// Nothing to be had: until the deadline.
     fn wait(&mut self, mut books: MutexGuard<'a, Books<C>>, cx: &mut Context<'_>) -> Polled<C> {
-        let shared_deadline = self.deadline.filter(|_| self.own_timer.is_none());
-        let former = books.line.register(self.ticket, cx.waker(), shared_deadline);
         let (Some(deadline), None) = (self.deadline, &self.own_timer) else {
+            let former = books.line.register(self.ticket, cx.waker());
             drop(books);
             drop(former);
             return self.wait_alone(cx);
         };
         if self.now >= deadline {
-            let error = self.timed_out(books);
-            drop(former);
-            return Poll::Ready(Err(error));
+            return Poll::Ready(Err(self.timed_out(books)));
         }
+        let former = books.line.register_until(self.ticket, cx.waker(), Some(deadline));
         let here = self.here.take().unwrap_or_else(current_runtime);
         let set = match (books.armed_for, here) {
             (Some((at, home)), Some(here)) if home == here && at <= deadline => false,
@@ -283,7 +313,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
                 true
             }
             _ => {
-                let former_too = books.line.register(self.ticket, cx.waker(), None);
+                let former_too = books.line.register_until(self.ticket, cx.waker(), None);
                 drop(books);
                 drop((former, former_too));
                 self.own_timer = Some(Box::pin(sleep_until(deadline)));
@@ -306,7 +336,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
         Poll::Ready(Err(self.timed_out(self.shared.books())))
     }
 
-    fn timed_out(&self, mut books: MutexGuard<'a, Books<C>>) -> PoolError {
+    fn timed_out(&mut self, mut books: MutexGuard<'a, Books<C>>) -> PoolError {
         books.counters.timeouts += 1;
         let phase = if books.line.is_front(self.ticket) { books.phase() } else { PoolPhase::Waiting };
         let detail = TimeoutDetail {
@@ -316,7 +346,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
             all_mine: books.all_held_by(self.asker.task),
             cause: books.health.cause(),
         };
-        drop(books);
+        self.give_up(books, true);
         tracing::debug!(place = %self.asker.place, %phase, waited = ?detail.waited, "a request for a worker timed out");
         PoolError::Timeout(PoolTimeout::new(detail))
     }
@@ -324,18 +354,17 @@ impl<'a, C: Send + 'static> Request<'a, C> {
     /// Leaves the line; the permit stays with the guard.
     fn leave(&mut self, mut books: MutexGuard<'a, Books<C>>) {
         let left = books.line.leave(std::mem::take(&mut self.ticket));
-        self.left(books, Calls::default());
+        self.left(books, Calls::default(), true);
         drop(left);
     }
 
-    /// Leaves the line; what it has goes to the next.
-    fn give_up(&mut self) {
+    /// Leaves the line; what it has goes to the next. `polled`: it is being polled, not dropped.
+    fn give_up(&mut self, mut books: MutexGuard<'a, Books<C>>, polled: bool) {
         let mut calls = Calls::default();
-        let mut books = self.shared.books();
         let Some(left) = books.line.leave(std::mem::take(&mut self.ticket)) else { return };
         let cut = left.handed.and_then(|(at, worker)| books.slots.take_back(at, worker, None).err());
         if left.had_permit {
-            books.return_permit(&self.shared.gate, &mut calls);
+            books.return_permit(&mut calls);
         }
         if books.line.fronts() > 0 && books.slots.tally().idle > 0 {
             books.hand_over(Instant::now(), &mut calls);
@@ -344,17 +373,22 @@ impl<'a, C: Send + 'static> Request<'a, C> {
         if books.slots.tally().to_close > 0 {
             calls.extend(books.drivers());
         }
-        self.left(books, calls);
+        self.left(books, calls, polled);
         drop((left.waker, cut));
     }
 
-    fn left(&self, mut books: MutexGuard<'a, Books<C>>, mut calls: Calls) {
+    fn left(&self, mut books: MutexGuard<'a, Books<C>>, mut calls: Calls, polled: bool) {
         // The alarm has rung, and this one may have been the one to set it again.
+        let mut to_set = false;
         if self.deadline.is_some() && books.armed_for.is_none() {
-            calls.add(books.line.first_timed());
+            to_set = polled && current_runtime().is_some_and(|here| books.rearm(here));
+            calls.add(books.alarm_setter());
         }
         drop(books);
         calls.make();
+        if to_set {
+            self.shared.alarm.set(self.shared);
+        }
         if !self.shared.jobs.is_empty() {
             self.shared.driver_left();
         }
@@ -364,7 +398,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
 impl<C: Send + 'static> Drop for Request<'_, C> {
     fn drop(&mut self) {
         if self.ticket != 0 {
-            self.give_up();
+            self.give_up(self.shared.books(), false);
         }
     }
 }

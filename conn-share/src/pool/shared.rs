@@ -11,15 +11,12 @@ use super::error::Cause;
 use super::jobs::Jobs;
 use super::options::Options;
 use super::slots::{Needs, Remedy, Work, Worker};
-use super::sync::{AtomicBool, Instant, Mutex, MutexGuard, Semaphore, SemaphorePermit};
+use super::sync::{AtomicBool, Instant, Mutex, MutexGuard};
 use super::tending::{Tend, looks_bad};
 use super::work::{self, Pause, SlotLease};
 use crate::lock::wake;
 
 pub(super) struct Shared<C: Send + 'static> {
-    /// One permit for each slot that is neither on loan nor promised to one who waits. Used under the books' lock only, so
-    /// that who has one and who stands where in the line never disagree.
-    pub(super) gate: Semaphore,
     books: Mutex<Books<C>>,
     pub(super) jobs: Jobs<C>,
     pub(super) alarm: Alarm,
@@ -39,7 +36,6 @@ pub(super) struct Shared<C: Send + 'static> {
 impl<C: Send + 'static> Shared<C> {
     pub(super) fn new(tend: Arc<dyn Tend<C>>, options: Options) -> Arc<Self> {
         Arc::new_cyclic(|own: &Weak<Self>| Self {
-            gate: Semaphore::new(options.size),
             books: Mutex::new(Books::new(&options)),
             jobs: Jobs::new(),
             alarm: Alarm::new(own.clone()),
@@ -56,11 +52,6 @@ impl<C: Send + 'static> Shared<C> {
 
     pub(super) fn books(&self) -> MutexGuard<'_, Books<C>> {
         self.books.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes a permit if there is one; under the books' lock.
-    pub(super) fn try_permit(&self) -> bool {
-        self.gate.try_acquire().map(SemaphorePermit::forget).is_ok()
     }
 
     // ---- the life of a worker on loan
@@ -89,7 +80,7 @@ impl<C: Send + 'static> Shared<C> {
     /// What a worker needs that comes back from a loan.
     pub(super) fn look_back(&self, worker: &Worker<C>, now: Option<Instant>) -> Option<Remedy> {
         let suspect = std::thread::panicking();
-        let reset = self.resets.load(Ordering::Relaxed);
+        let reset = self.resets.load(Ordering::Relaxed) && looks_bad(|| self.tend.needs_reset(&worker.connection));
         if worker.expires.is_some_and(|at| now.is_some_and(|now| at <= now)) {
             return Some(Remedy::Close { heal: self.options.heals() });
         }
@@ -128,9 +119,21 @@ impl<C: Send + 'static> Shared<C> {
         worker.proven = now.unwrap_or(worker.proven);
         worker.fresh = false;
         let mut books = self.books();
+        if remedy.is_none()
+            && let Some(now) = now
+        {
+            worker = match books.pass_on(at, worker, now) {
+                Ok(waker) => {
+                    drop(books);
+                    wake(waker);
+                    return;
+                }
+                Err(worker) => worker,
+            };
+        }
         let cut = books.slots.take_back(at, worker, remedy).err();
         if books.is_quiet() {
-            self.gate.add_permits(1);
+            books.gate.give_back();
             if crowded {
                 self.crowded.store(false, Ordering::Relaxed);
             }
@@ -139,7 +142,7 @@ impl<C: Send + 'static> Shared<C> {
             return;
         }
         let mut calls = Calls::default();
-        books.return_permit(&self.gate, &mut calls);
+        books.return_permit(&mut calls);
         if books.line.fronts() > 0 {
             books.hand_over(now.unwrap_or_else(Instant::now), &mut calls);
         }
@@ -158,7 +161,7 @@ impl<C: Send + 'static> Shared<C> {
         let mut calls = Calls::default();
         let mut books = self.books();
         books.slots.end_loan(at, worker, self.options.heals());
-        books.return_permit(&self.gate, &mut calls);
+        books.return_permit(&mut calls);
         calls.extend(books.watchers());
         drop(books);
         calls.make();
@@ -316,10 +319,10 @@ impl<C: Send + 'static> Shared<C> {
         let before = books.slots.size();
         books.slots.resize(size, self.options.heals());
         let surplus = before.saturating_sub(size);
-        books.debt += surplus - self.gate.forget_permits(surplus);
+        books.debt += surplus - books.gate.forget(surplus);
         let mut calls = Calls::default();
         for _ in before..size {
-            books.return_permit(&self.gate, &mut calls);
+            books.return_permit(&mut calls);
         }
         calls.extend(books.watchers());
         drop(books);

@@ -216,7 +216,7 @@ impl<C> Slots<C> {
         let at = self.idle.pop()?;
         let Slot::Idle(worker) = &self.slots[at] else { unreachable!("the stack of idle slots holds idle slots") };
         let number = worker.id;
-        self.loans[at] = Some(Loan { worker: number, asker: asker.clone(), since: now, reported: false });
+        self.note_loan(at, number, asker, now);
         match self.shift(at, Slot::OnLoan(number)) {
             Slot::Idle(worker) => Some((at, worker)),
             _ => unreachable!("looked at above"),
@@ -242,6 +242,34 @@ impl<C> Slots<C> {
         };
         self.shift(at, slot);
         Ok(())
+    }
+
+    /// A worker that is on loan may go on to somebody else as it is: nothing else is to be done, or could be lent.
+    #[inline]
+    pub(super) fn may_go_on(&self, at: usize, worker: &Worker<C>) -> bool {
+        let on_loan = matches!(self.slots.get(at), Some(Slot::OnLoan(number)) if *number == worker.id);
+        on_loan && self.tally.idle + self.tally.to_close + self.tally.to_tend == 0 && !self.is_worker_surplus()
+    }
+
+    /// Lends a worker that [may go on](Self::may_go_on).
+    pub(super) fn lend_on(&mut self, at: usize, worker: &Worker<C>, asker: &Asker, now: Instant) {
+        self.note_loan(at, worker.id, asker, now);
+    }
+
+    #[inline(always)]
+    fn note_loan(&mut self, at: usize, number: u64, asker: &Asker, now: Instant) {
+        let loan = &mut self.loans[at];
+        // Field by field where it stands: a record that is put together elsewhere and moved waits for its own stores.
+        if let Some(loan) = loan {
+            loan.worker = number;
+            loan.asker.place = asker.place;
+            loan.asker.purpose.clone_from(&asker.purpose);
+            loan.asker.task = asker.task;
+            loan.since = now;
+            loan.reported = false;
+        } else {
+            *loan = Some(Loan { worker: number, asker: asker.clone(), since: now, reported: false });
+        }
     }
 
     /// The loan ends without its worker, who belongs to the caller now or is gone.

@@ -43,6 +43,9 @@ pub(super) trait Tend<C>: Send + Sync {
 
     fn is_interrupted(&self, worker: &C) -> bool;
 
+    /// Whether a reset, where there is one, may have something to do.
+    fn needs_reset(&self, worker: &C) -> bool;
+
     /// Whether the two before can ever say yes.
     fn looks(&self, worker: &C) -> bool;
 }
@@ -51,6 +54,7 @@ pub(super) trait Tend<C>: Send + Sync {
 pub(super) struct Hooks<C> {
     pub(super) check: Option<AsyncHook<C>>,
     pub(super) reset: Option<AsyncHook<C>>,
+    pub(super) needs_reset: Option<LookHook<C>>,
     pub(super) recover: Option<AsyncHook<C>>,
     pub(super) disconnect: Option<FarewellHook<C>>,
     pub(super) is_broken: Option<LookHook<C>>,
@@ -59,7 +63,15 @@ pub(super) struct Hooks<C> {
 
 impl<C> Default for Hooks<C> {
     fn default() -> Self {
-        Self { check: None, reset: None, recover: None, disconnect: None, is_broken: None, is_interrupted: None }
+        Self {
+            check: None,
+            reset: None,
+            needs_reset: None,
+            recover: None,
+            disconnect: None,
+            is_broken: None,
+            is_interrupted: None,
+        }
     }
 }
 
@@ -107,6 +119,10 @@ impl<K: Connector> Tend<K::Connection> for Tended<K> {
 
     fn is_interrupted(&self, worker: &K::Connection) -> bool {
         self.hooks.is_interrupted.as_ref().is_some_and(|hook| hook(worker))
+    }
+
+    fn needs_reset(&self, worker: &K::Connection) -> bool {
+        self.hooks.needs_reset.as_ref().is_none_or(|hook| hook(worker))
     }
 
     fn looks(&self, worker: &K::Connection) -> bool {

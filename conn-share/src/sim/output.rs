@@ -18,6 +18,13 @@ impl Output {
     }
 
     /// Lines without their ends, in order.
+    ///
+    /// ```
+    /// use conn_share::sim::{Output, Router};
+    ///
+    /// // A flood: as many lines as the client is ready to read, and no end.
+    /// let router = Router::builder().command("debug all", |_| Output::lines((1..).map(|n| format!("packet {n}"))));
+    /// ```
     pub fn lines<I>(lines: I) -> Self
     where
         I: IntoIterator,

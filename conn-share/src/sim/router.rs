@@ -109,6 +109,32 @@ impl Router {
     }
 
     /// The greatest number of commands that ran at the same time, since the start or [`Router::clear_log`].
+    ///
+    /// ```
+    /// # #[cfg(not(feature = "telnet"))]
+    /// # fn main() {}
+    /// # #[cfg(feature = "telnet")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> conn_share::Result<()> {
+    /// use conn_share::sim::Router;
+    /// use conn_share::{ConnectOptions, Device, Path, TelnetConnection, pcall};
+    ///
+    /// let router = Router::builder().user("admin", "pw").start().await.expect("loopback");
+    /// let path = Path::telnet("127.0.0.1").port(router.telnet_addr().port());
+    /// let device = Device::builder("r1").os("frr").login("admin", "pw").path("console", path).build()?;
+    /// device.connect::<TelnetConnection>(ConnectOptions::via("console").pool_size(2)).await?;
+    ///
+    /// let gate = router.hold("show");
+    /// let both = pcall(["show version", "show ip route"], |command| device.execute(command));
+    /// let (results, ()) = tokio::join!(both, async {
+    ///     gate.waiting_for(2).await; // both have started, on a worker each
+    ///     gate.release();
+    /// });
+    /// assert!(results.iter().all(|result| result.is_ok()));
+    /// assert_eq!(router.max_concurrent_commands(), 2);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn max_concurrent_commands(&self) -> usize {
         self.hub.record.most_running()
     }
@@ -119,6 +145,32 @@ impl Router {
     }
 
     /// Closes a session's connection, as if the network had lost it; whether there was such a session.
+    ///
+    /// ```
+    /// # #[cfg(not(feature = "telnet"))]
+    /// # fn main() {}
+    /// # #[cfg(feature = "telnet")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> conn_share::Result<()> {
+    /// use conn_share::sim::Router;
+    /// use conn_share::{ConnectOptions, Device, ErrorKind, Path, TelnetConnection};
+    ///
+    /// let router = Router::builder().user("admin", "pw").start().await.expect("loopback");
+    /// let path = Path::telnet("127.0.0.1").port(router.telnet_addr().port());
+    /// let device = Device::builder("r1").os("frr").login("admin", "pw").path("console", path).build()?;
+    /// device.connect::<TelnetConnection>(ConnectOptions::via("console")).await?;
+    ///
+    /// let gate = router.hold("show version");
+    /// let (answer, ()) = tokio::join!(device.execute("show version"), async {
+    ///     gate.waiting().await;
+    ///     router.kill_session(router.sessions()[0].id); // in the middle of the command
+    /// });
+    /// assert_eq!(answer.unwrap_err().kind(), ErrorKind::Disconnected);
+    /// gate.release();
+    /// device.execute("show version").await?; // on a new session
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn kill_session(&self, id: SessionId) -> bool {
         let session = self.hub.session(id);
         session.inspect(|session| session.life.cut()).is_some()
@@ -144,6 +196,31 @@ impl Router {
     }
 
     /// Makes something go wrong from now on.
+    ///
+    /// ```
+    /// # #[cfg(not(feature = "telnet"))]
+    /// # fn main() {}
+    /// # #[cfg(feature = "telnet")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> conn_share::Result<()> {
+    /// use std::time::Duration;
+    ///
+    /// use conn_share::sim::{Fault, Router, Scope};
+    /// use conn_share::{ConnectOptions, Device, Path, TelnetConnection};
+    ///
+    /// let router = Router::builder().user("admin", "pw").start().await.expect("loopback");
+    /// let path = Path::telnet("127.0.0.1").port(router.telnet_addr().port());
+    /// let device = Device::builder("r1").os("frr").login("admin", "pw").path("console", path).build()?;
+    /// let options = ConnectOptions::via("console").command_timeout(Duration::from_secs(1));
+    /// device.connect::<TelnetConnection>(options).await?;
+    ///
+    /// router.inject(Scope::All, Fault::Mute);
+    /// assert!(device.execute("show version").await.unwrap_err().is_timeout());
+    /// router.clear_faults();
+    /// device.execute("show version").await?; // back in step first, then its own answer
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn inject(&self, scope: Scope, fault: Fault) {
         self.hub.inject(scope, &fault);
     }
@@ -168,6 +245,28 @@ impl Router {
     }
 
     /// Listens again, on the same ports, with the configuration as it was. Does nothing to a router that is on.
+    ///
+    /// ```
+    /// # #[cfg(not(feature = "telnet"))]
+    /// # fn main() {}
+    /// # #[cfg(feature = "telnet")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// use conn_share::sim::Router;
+    /// use conn_share::{ConnectOptions, Device, Path, TelnetConnection};
+    ///
+    /// let router = Router::builder().user("admin", "pw").start().await?;
+    /// let path = Path::telnet("127.0.0.1").port(router.telnet_addr().port());
+    /// let device = Device::builder("r1").os("frr").login("admin", "pw").path("console", path).build()?;
+    /// device.connect::<TelnetConnection>(ConnectOptions::via("console")).await?;
+    ///
+    /// router.power_off().await;
+    /// assert!(device.execute("show version").await.is_err());
+    /// router.power_on().await?;
+    /// device.execute("show version").await?; // connects by itself
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

@@ -44,6 +44,9 @@ pub struct HostKeys {
 pub(super) enum Policy {
     Refuse,
     WriteDown,
+    /// Trusts it for once: an OpenSSH configuration says so, and that there is no file to write it to.
+    #[cfg(feature = "ssh")]
+    TrustNew,
     AcceptAny,
 }
 
@@ -108,6 +111,11 @@ impl Default for HostKeys {
 
 #[cfg(feature = "ssh")]
 impl HostKeys {
+    /// Like [`HostKeys::accept_new`], but nothing is written down.
+    pub(super) fn trust_new() -> Self {
+        Self::with_policy(Policy::TrustNew)
+    }
+
     pub(super) fn policy(&self) -> Policy {
         self.policy
     }
@@ -136,6 +144,7 @@ impl HostKeys {
 
     /// Where new keys are written down.
     pub(super) fn new_keys_file(&self) -> Option<PathBuf> {
-        self.given_files().map(Path::to_owned).next().or_else(|| self.default_files().next())
+        let first = || self.given_files().map(Path::to_owned).next().or_else(|| self.default_files().next());
+        if self.policy == Policy::TrustNew { None } else { first() }
     }
 }

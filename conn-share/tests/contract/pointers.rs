@@ -68,6 +68,10 @@ impl Connection for Parrot {
         *self.lock.state() = 100;
         Ok(())
     }
+
+    fn needs_reset(&self) -> bool {
+        false
+    }
 }
 
 /// Every method of the trait reaches what is pointed at, the provided ones too.
@@ -81,6 +85,7 @@ async fn forwards(connection: impl Connection) {
     assert_eq!(connection.configure("b").await.expect("answers"), "configured b");
     assert_eq!(connection.receive().await.expect("answers"), "received");
     connection.reset().await.expect("resets");
+    assert!(!connection.needs_reset());
     assert_eq!(connection.execute("c").await.expect("answers"), "c 101");
     let mut ran = false;
     connection.exclusively(Box::pin(async { ran = true })).await.expect("has sections");

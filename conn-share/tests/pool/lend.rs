@@ -89,6 +89,36 @@ async fn those_who_are_not_polled_keep_nobody_from_his_timeout() {
     drop(kept);
 }
 
+#[tokio::test(start_paused = true)]
+async fn those_whose_time_runs_out_leave_the_others_asleep() {
+    for orphaned in [false, true] {
+        let pool = if orphaned { orphan(numbers(1)) } else { numbers(1).start().await.unwrap() };
+        let _held = pool.get().await.unwrap();
+        let polls = Arc::new(AtomicUsize::new(0));
+        let wait = |limit| {
+            let (pool, polls) = (pool.clone(), polls.clone());
+            tokio::spawn(async move {
+                let mut get = std::pin::pin!(pool.get_timeout(Duration::from_secs(limit)));
+                let counted = std::future::poll_fn(|cx| {
+                    polls.fetch_add(1, SeqCst);
+                    get.as_mut().poll(cx)
+                });
+                assert!(counted.await.unwrap_err().is_timeout());
+            })
+        };
+        let (early, late): (Vec<_>, Vec<_>) = (0..100).map(|_| (wait(1), wait(10))).unzip();
+        for task in early {
+            task.await.unwrap();
+        }
+        let polled = polls.swap(0, SeqCst);
+        assert!(polled <= 301, "{polled} polls of 200 who came and 100 who left; orphaned: {orphaned}");
+        for task in late {
+            task.await.unwrap();
+        }
+        assert_eq!(polls.load(SeqCst), 100);
+    }
+}
+
 #[tokio::test]
 async fn a_lazy_pool_connects_on_demand() {
     let device = Device::new();

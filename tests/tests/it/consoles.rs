@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use conn_share::{Connection, Error, ErrorKind, ExecuteOptions, Result, SessionOptions, Target, TelnetConnection};
 use conn_share_tests::compare::first_difference;
@@ -143,6 +143,8 @@ async fn connected_and_mute_is_busy() {
     let server = ConsoleServer::start("stty -echo; cat >/dev/null;").expect("a console server");
     for (port, options) in &ports(&server) {
         let line = connection(*port, options, |target| target);
+        // Longer than a console server takes to notice that a caller has gone.
+        let patience = Instant::now() + Duration::from_secs(30);
         let told = loop {
             let error = line.connect().await.expect_err("nobody answers");
             assert_eq!(error.kind(), ErrorKind::Busy, "{error:?}");
@@ -150,6 +152,7 @@ async fn connected_and_mute_is_busy() {
             if !error.to_string().contains("already in use") {
                 break error.to_string();
             }
+            assert!(Instant::now() < patience, "the port of a caller who has gone stays in use: {error}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         };
         assert!(told.contains("mute"), "{told}");

@@ -1,5 +1,10 @@
 //! Devices that nobody wrote a platform for: BIRD's command line, and shells behind a Telnet daemon.
 
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use conn_share::{Connection, ConnectionClass, SshConnection, Target, TelnetConnection};
@@ -57,6 +62,63 @@ async fn a_shell_behind_telnetd() {
         ] {
             assert_eq!(shell.execute(command).await.expect(command), wanted, "{platform}: {command}");
         }
+        shell.disconnect().await.expect("disconnecting");
+    }
+}
+
+/// Between a client and `server`, from which it holds back the request for binary data until it is told to let it pass.
+fn binary_held_back(server: SocketAddr) -> (SocketAddr, Arc<AtomicBool>) {
+    const DO_BINARY: [u8; 3] = [255, 253, 0];
+    let listener = TcpListener::bind("127.0.0.1:0").expect("loopback");
+    let (address, pass) = (listener.local_addr().expect("an address"), Arc::new(AtomicBool::new(false)));
+    let let_pass = pass.clone();
+    thread::spawn(move || {
+        let (mut client, _) = listener.accept()?;
+        let mut server = TcpStream::connect(server)?;
+        let (mut from_client, mut to_server) = (client.try_clone()?, server.try_clone()?);
+        thread::spawn(move || std::io::copy(&mut from_client, &mut to_server));
+        server.set_read_timeout(Some(Duration::from_millis(20)))?;
+        let (mut held, mut waiting, mut asked) = (false, Vec::new(), false);
+        loop {
+            let mut buffer = [0; 4096];
+            match server.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(read) => waiting.extend_from_slice(&buffer[..read]),
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                Err(error) => return Err(error),
+            }
+            if let Some(at) = waiting.windows(3).position(|here| here == DO_BINARY).filter(|_| !held) {
+                waiting.drain(at..at + 3);
+                held = true;
+            }
+            // A request may come in two pieces.
+            let whole = if !held && waiting.ends_with(&[255]) { waiting.len() - 1 } else { waiting.len() };
+            client.write_all(&waiting[..whole])?;
+            waiting.drain(..whole);
+            if held && !asked && pass.load(Ordering::Relaxed) {
+                client.write_all(&DO_BINARY)?;
+                asked = true;
+            }
+        }
+    });
+    (address, let_pass)
+}
+
+/// From then on CR LF would be two line ends, and each answer would be followed by two prompts.
+#[tokio::test]
+async fn a_telnetd_that_asks_for_binary_data_once_somebody_is_logged_in() {
+    let lab = Lab::shared();
+    for platform in ["linux", "generic"] {
+        let (address, pass) = binary_held_back(lab.telnetd().expect("telnetd"));
+        let target = ways::at(address).username(Login::Linux.user()).password(lab.password()).platform(platform);
+        let shell: TelnetConnection = connected(&target).await;
+        for round in 0..60 {
+            pass.store(round >= 20, Ordering::Relaxed);
+            let reply = shell.execute(&format!("echo {round}; sleep 0.02")).await.expect("an answer");
+            assert_eq!(reply, round.to_string().as_str(), "{platform}");
+        }
+        let reply = shell.execute("printf '\\377\\n'; echo end").await.expect("an answer");
+        assert_eq!(reply, "\u{ff}\nend", "{platform}");
         shell.disconnect().await.expect("disconnecting");
     }
 }

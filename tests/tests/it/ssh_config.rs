@@ -76,3 +76,63 @@ async fn what_leads_ssh_there_leads_us_there() {
     let error = refusal(&Target::new("inside").ssh_config("/nowhere/at/all")).await;
     assert_eq!(error.kind(), ErrorKind::Config, "{error}");
 }
+
+/// The half of a key that lies on the disk when a security key has the other, and its public half.
+const OF_A_SECURITY_KEY: (&str, &str) = (
+    "-----BEGIN OPENSSH PRIVATE KEY-----\n\
+     b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQAAAAAAAAABAAAASgAAABpzay1zc2\n\
+     gtZWQyNTUxOUBvcGVuc3NoLmNvbQAAACAHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcH\n\
+     BwcHBwAAAARzc2g6AAAAqAAAAAAAAAAAAAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY2\n\
+     9tAAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHAAAABHNzaDoBAAAAQAkJ\n\
+     CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQ\n\
+     kJCQkJCQkJCQkAAAAAAAAACHNlY3VyaXR5AQ==\n\
+     -----END OPENSSH PRIVATE KEY-----\n",
+    "sk-ssh-ed25519@openssh.com AAAAGnNrLXNzaC1lZDI1NTE5QG9wZW5zc2guY29tAAAAIAcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHAAAABHNzaDo= security\n",
+);
+
+#[tokio::test]
+async fn keys_that_are_of_no_use_are_passed_over_as_by_ssh() {
+    let yard = Yard::new().expect("a yard");
+    let good = yard.key("good", &["-t", "ed25519"]).expect("a key");
+    let locked = yard.key("locked", &["-t", "ed25519", "-N", "of another key"]).expect("a key");
+    let locked_pem = yard.key("locked_pem", &["-t", "ecdsa", "-m", "PEM", "-N", "of another key"]).expect("a key");
+    let write = |name: &str, text: &str| {
+        let file = yard.dir().join(name);
+        fs::write(&file, text).expect("a file");
+        yard.run(&format!("chmod 600 {}", file.display())).expect("for the owner alone");
+        file
+    };
+    let security = write("security", OF_A_SECURITY_KEY.0);
+    write("security.pub", OF_A_SECURITY_KEY.1);
+    let text = write("text", "no key\n");
+    let no_certificate = write("no-cert.pub", "no certificate\n");
+    let nowhere = yard.dir().join("nowhere");
+    // Where the server would take them, too: what counts is that nobody can sign.
+    yard.authorize(&[("", &locked), ("", &security), ("", &good)]).expect("authorized");
+    let server = yard.sshd("sshd", "PasswordAuthentication no\nMaxAuthTries 9").expect("sshd");
+    let known = yard.known_hosts("known", &[(server, &yard.host_key())]).expect("known hosts");
+    let mut lines = format!(
+        "Host *\n HostName 127.0.0.1\n Port {}\n User {}\n IdentityAgent none\n UserKnownHostsFile {}\n",
+        server.port(),
+        yard.user(),
+        known.display()
+    );
+    for certificate in [&nowhere, &no_certificate] {
+        lines += &format!(" CertificateFile {}\n", certificate.display());
+    }
+    for key in [&nowhere, &text, &locked, &locked_pem, &security, &good] {
+        lines += &format!(" IdentityFile {}\n", key.display());
+    }
+    let config = write("ssh_config", &lines);
+    let ssh =
+        Command::new("ssh").args(["-o", "BatchMode=yes", "-F"]).arg(&config).args(["host", "echo", "there"]).output();
+    let ssh = ssh.expect("ssh");
+    assert_eq!(String::from_utf8_lossy(&ssh.stdout), "there\n", "{}", String::from_utf8_lossy(&ssh.stderr));
+
+    let target = Target::new("host").platform("linux").ssh_config(&config);
+    talk(&target).await.expect("as ssh does");
+    talk(&target.clone().passphrase("open sesame")).await.expect("whatever the passphrase is of");
+    // What the caller names has to be right.
+    let error = refusal(&target.key(&locked).passphrase("open sesame")).await;
+    assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+}

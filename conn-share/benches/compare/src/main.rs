@@ -1,5 +1,6 @@
 //! Compares `AsyncPool` with other pools, all with managers that do nothing. Every round measures every pool in turn,
-//! so that whatever else the machine does hits all alike; printed are the medians of the rounds and of the ratios.
+//! so that whatever else the machine does hits all alike; printed are the medians of the rounds and of the ratios. A bare
+//! semaphore runs along, as the floor that no pool can be under.
 //!
 //! `cargo run --release` in this folder; `-- quick` for a few rounds.
 
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 
 mod pools;
 
-use pools::{Bb8, ConnShare, Deadpool, FastPool, Mobc, Pool};
+use pools::{Bb8, ConnShare, Deadpool, FastPool, Mobc, Pool, Semaphore};
 
 fn main() {
     let args = |wanted: &str| std::env::args().any(|arg| arg == wanted);
@@ -38,7 +39,8 @@ fn main() {
         }
     }
     handover();
-    fifty_jobs();
+    fifty_jobs(rounds.min(11));
+    expiring();
 }
 
 fn runtime(threads: usize) -> tokio::runtime::Runtime {
@@ -51,6 +53,8 @@ fn runtime(threads: usize) -> tokio::runtime::Runtime {
     }
     builder.enable_all().build().expect("a runtime")
 }
+
+const NAMES: [&str; 6] = ["conn-share", "deadpool", "bb8", "mobc", "fast_pool", "(semaphore)"];
 
 /// One pool's times, one for each round.
 struct Row {
@@ -91,8 +95,8 @@ fn uncontended(size: usize, rounds: usize) {
         let bb8 = Bb8::new(size).await;
         let mobc = Mobc::new(size).await;
         let fast = FastPool::new(size).await;
-        let names = ["conn-share", "deadpool", "bb8", "mobc", "fast_pool"];
-        let mut rows = names.map(|name| Row { name, nanos: Vec::new(), inversions: 0 });
+        let bare = Semaphore::new(size).await;
+        let mut rows = NAMES.map(|name| Row { name, nanos: Vec::new(), inversions: 0 });
         get_and_drop(&ours, TIMES).await;
         for _ in 0..rounds {
             rows[0].nanos.push(get_and_drop(&ours, TIMES).await);
@@ -100,6 +104,7 @@ fn uncontended(size: usize, rounds: usize) {
             rows[2].nanos.push(get_and_drop(&bb8, TIMES).await);
             rows[3].nanos.push(get_and_drop(&mobc, TIMES).await);
             rows[4].nanos.push(get_and_drop(&fast, TIMES).await);
+            rows[5].nanos.push(get_and_drop(&bare, TIMES).await);
         }
         print(&format!("uncontended get and drop, size {size}"), &rows);
     });
@@ -142,8 +147,7 @@ fn contend<P: Pool>(tasks: usize, threads: usize) -> (f64, usize) {
 }
 
 fn contended(tasks: usize, threads: usize, rounds: usize) {
-    let names = ["conn-share", "deadpool", "bb8", "mobc", "fast_pool"];
-    let mut rows = names.map(|name| Row { name, nanos: Vec::new(), inversions: 0 });
+    let mut rows = NAMES.map(|name| Row { name, nanos: Vec::new(), inversions: 0 });
     for _ in 0..rounds {
         let results = [
             contend::<ConnShare>(tasks, threads),
@@ -151,6 +155,7 @@ fn contended(tasks: usize, threads: usize, rounds: usize) {
             contend::<Bb8>(tasks, threads),
             contend::<Mobc>(tasks, threads),
             contend::<FastPool>(tasks, threads),
+            contend::<Semaphore>(tasks, threads),
         ];
         for (row, (nanos, inversions)) in rows.iter_mut().zip(results) {
             row.nanos.push(nanos);
@@ -200,9 +205,24 @@ fn handover() {
     println!("\na freed worker reaches the next waiter on a busy runtime: {micros:.1} us (median)");
 }
 
-fn fifty_jobs() {
-    let elapsed = runtime(2).block_on(async {
-        let pool = Arc::new(ConnShare::new(5).await);
+/// With a bare semaphore as the floor: a sleep of 10 ms ends with the next turn of tokio's timer, up to a millisecond later.
+fn fifty_jobs(rounds: usize) {
+    let mut rows = ["conn-share", "(semaphore)"].map(|name| (name, Vec::new()));
+    for _ in 0..rounds {
+        rows[0].1.push(jobs::<ConnShare>());
+        rows[1].1.push(jobs::<Semaphore>());
+    }
+    println!("\n50 jobs of 10 ms on 5 workers");
+    let ours = rows[0].1.clone();
+    for (name, millis) in &rows {
+        let ratios: Vec<f64> = ours.iter().zip(millis).map(|(ours, theirs)| ours / theirs).collect();
+        println!("  {name:<12} {:>9.1} ms   ours/this {:>6.3}", median(millis), median(&ratios));
+    }
+}
+
+fn jobs<P: Pool>() -> f64 {
+    runtime(2).block_on(async {
+        let pool = Arc::new(P::new(5).await);
         let start = Instant::now();
         let jobs: Vec<_> = (0..50)
             .map(|_| {
@@ -216,7 +236,33 @@ fn fifty_jobs() {
         for job in jobs {
             job.await.expect("no panic");
         }
-        start.elapsed()
-    });
-    println!("50 jobs of 10 ms on 5 workers: {elapsed:.1?}");
+        start.elapsed().as_secs_f64() * 1000.0
+    })
+}
+
+/// Many who wait run out of time at once: how long that takes for each, from the first who is told to the last.
+fn expiring() {
+    println!("\nwaiters that expire at once, for each");
+    for waiters in [100, 1_000, 10_000] {
+        let micros = runtime(1).block_on(async {
+            let pool = Arc::new(ConnShare::with_timeout(1, Duration::from_millis(200)).await);
+            let _held = pool.take().await;
+            let tasks: Vec<_> = (0..waiters)
+                .map(|_| {
+                    let pool = pool.clone();
+                    tokio::spawn(async move {
+                        assert!(pool.try_take().await.is_none());
+                        Instant::now()
+                    })
+                })
+                .collect();
+            let mut ends = Vec::new();
+            for task in tasks {
+                ends.push(task.await.expect("no panic"));
+            }
+            let (first, last) = (ends.iter().min().expect("some"), ends.iter().max().expect("some"));
+            (*last - *first).as_nanos() as f64 / 1000.0 / f64::from(waiters)
+        });
+        println!("  {waiters:>6}  {micros:.2} us");
+    }
 }

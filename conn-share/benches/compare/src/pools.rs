@@ -13,16 +13,42 @@ pub trait Pool: Send + Sync + 'static {
 
 pub struct ConnShare(conn_share::AsyncPool<u64>);
 
+impl ConnShare {
+    pub async fn with_timeout(size: usize, timeout: Duration) -> Self {
+        let builder = conn_share::AsyncPool::builder(|| async { Ok::<_, std::io::Error>(0) });
+        Self(builder.size(size).timeout(timeout).start().await.expect("a pool"))
+    }
+
+    /// A worker, unless the time runs out.
+    pub async fn try_take(&self) -> Option<conn_share::WorkerGuard<u64>> {
+        self.0.get().await.ok()
+    }
+}
+
 impl Pool for ConnShare {
     type Guard = conn_share::WorkerGuard<u64>;
 
     async fn new(size: usize) -> Self {
-        let builder = conn_share::AsyncPool::builder(|| async { Ok::<_, std::io::Error>(0) });
-        Self(builder.size(size).timeout(TIMEOUT).start().await.expect("a pool"))
+        Self::with_timeout(size, TIMEOUT).await
     }
 
     async fn take(&self) -> Self::Guard {
         self.0.get().await.expect("a worker")
+    }
+}
+
+/// No pool at all: what a loan costs on this runtime that consists of its turn alone, without a worker or a timeout.
+pub struct Semaphore(std::sync::Arc<tokio::sync::Semaphore>);
+
+impl Pool for Semaphore {
+    type Guard = tokio::sync::OwnedSemaphorePermit;
+
+    async fn new(size: usize) -> Self {
+        Self(std::sync::Arc::new(tokio::sync::Semaphore::new(size)))
+    }
+
+    async fn take(&self) -> Self::Guard {
+        self.0.clone().acquire_owned().await.expect("never closed")
     }
 }
 

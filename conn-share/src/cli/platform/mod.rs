@@ -81,7 +81,8 @@ pub enum Proof {
     /// Costs one round trip. For anything that echoes and takes an empty line as nothing to do.
     Blank,
     /// The prompt, and nothing after it for this long. No proof, but all that is left with a device that echoes
-    /// nothing: an output line that equals the prompt cuts the answer if the output pauses behind it.
+    /// nothing: an output line that equals the prompt cuts the answer if the output pauses behind it. What comes afterwards costs a new session,
+    /// if it comes before the next command is sent; later, it is taken for that command's answer.
     Quiet(Duration),
 }
 
@@ -162,6 +163,14 @@ impl Platform {
     ///
     /// `configure` commits on `cisco_xr` and `juniper_junos`, once all lines were taken; otherwise it drops the candidate, and no line is in force.
     /// On Junos it works on a private candidate.
+    ///
+    /// ```
+    /// use conn_share::Platform;
+    ///
+    /// let junos = Platform::named("juniper_junos").expect("built in");
+    /// assert_eq!(junos.name(), "juniper_junos");
+    /// assert!(Platform::named("nonesuch").is_none());
+    /// ```
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "generic" => Some(generic::platform()),
@@ -174,6 +183,11 @@ impl Platform {
             "juniper_junos" => Some(juniper_junos::platform()),
             _ => None,
         }
+    }
+
+    /// Where nothing is known of the device.
+    pub(crate) fn generic() -> Self {
+        generic::platform()
     }
 
     /// The names that [`Platform::named`] knows.
@@ -203,6 +217,17 @@ impl Platform {
     }
 
     /// Adds a way between modes. A password that the device asks for on the way is the enable secret.
+    ///
+    /// ```
+    /// use conn_share::Platform;
+    ///
+    /// let platform = Platform::new("acme_os")
+    ///     .mode("exec", "", ">")
+    ///     .mode("enable", "", "#")
+    ///     .way("exec", "enable", "enable")
+    ///     .way("enable", "exec", "disable");
+    /// # drop(platform);
+    /// ```
     #[must_use]
     pub fn way(mut self, from: impl Into<String>, to: impl Into<String>, command: impl Into<String>) -> Self {
         self.ways.push(Way { from: from.into(), to: to.into(), command: command.into() });
@@ -224,6 +249,16 @@ impl Platform {
     }
 
     /// Adds a way to prove the end of an answer; the first that works is used.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use conn_share::{Platform, Proof};
+    ///
+    /// // A line editor with the usual keys; otherwise an empty line; otherwise a pause.
+    /// let platform = Platform::new("acme_os").proof(Proof::Keys).proof(Proof::Blank).proof(Proof::Quiet(Duration::from_millis(500)));
+    /// # drop(platform);
+    /// ```
     #[must_use]
     pub fn proof(mut self, proof: Proof) -> Self {
         self.proofs.push(proof);
@@ -252,6 +287,14 @@ impl Platform {
     }
 
     /// Adds a refusal: a line that begins with `starts` and contains `contains`.
+    ///
+    /// ```
+    /// use conn_share::Platform;
+    ///
+    /// // `% Unknown command: shw`, and whatever begins with `Error:`.
+    /// let platform = Platform::new("acme_os").refusal("%", "Unknown command").refusal("Error:", "");
+    /// # drop(platform);
+    /// ```
     #[must_use]
     pub fn refusal(mut self, starts: impl Into<String>, contains: impl Into<String>) -> Self {
         self.refusals.push(Refusal { starts: starts.into(), contains: contains.into() });
@@ -288,6 +331,20 @@ impl Platform {
 
     /// The command that puts the lines of `configure` in force, where they are a candidate until then. `said` has to be part
     /// of the answer; empty where the device says nothing when all went well, and then a line that begins with `%` is a complaint.
+    ///
+    /// ```
+    /// use conn_share::Platform;
+    ///
+    /// let platform = Platform::new("acme_os")
+    ///     .mode("exec", "", ">")
+    ///     .mode("config", "", "#")
+    ///     .way("exec", "config", "configure")
+    ///     .way("config", "exec", "exit")
+    ///     .configuration("config")
+    ///     .commit("commit", "commit complete")
+    ///     .discard("rollback");
+    /// # drop(platform);
+    /// ```
     #[must_use]
     pub fn commit(mut self, command: impl Into<String>, said: impl Into<String>) -> Self {
         self.commit = Some(Commit { command: command.into(), said: said.into() });
@@ -303,6 +360,14 @@ impl Platform {
     }
 
     /// Answers a question that ends with `end`, asked on the way between modes or at a commit. A commit that asks has failed.
+    ///
+    /// ```
+    /// use conn_share::Platform;
+    ///
+    /// // `Uncommitted changes found, discard them? [yes]:`
+    /// let platform = Platform::new("acme_os").question("discard them? [yes]:", "yes");
+    /// # drop(platform);
+    /// ```
     #[must_use]
     pub fn question(mut self, end: impl Into<String>, answer: impl Into<String>) -> Self {
         self.questions.push(Question { end: end.into(), answer: answer.into() });
@@ -312,6 +377,14 @@ impl Platform {
     /// Lines that begin with `start` and end with `end` are no output when they stand right above a prompt; nor are empty
     /// lines there, on a platform that has such lines. A platform with neither modes nor such lines learns at login what stands
     /// above every prompt, as long as it never changes.
+    ///
+    /// ```
+    /// use conn_share::Platform;
+    ///
+    /// // `[edit interfaces]`
+    /// let platform = Platform::new("acme_os").above_prompt("[edit", "]");
+    /// # drop(platform);
+    /// ```
     #[must_use]
     pub fn above_prompt(mut self, start: impl Into<String>, end: impl Into<String>) -> Self {
         self.above_prompt.push(AbovePrompt { start: start.into(), end: end.into() });
@@ -431,6 +504,13 @@ impl Platform {
         !line.is_empty() && self.pagers.iter().any(|pager| line.ends_with(pager.as_str()))
     }
 
+    /// Whether a pager's prompt is all that stands on `line`; output may read like one for a moment, until the rest of it comes.
+    pub(crate) fn is_pager_alone(&self, line: &str) -> bool {
+        let line = line.trim_end();
+        let before = self.pagers.iter().filter_map(|pager| line.strip_suffix(pager.as_str()));
+        before.min_by_key(|before| before.len()).is_some_and(|before| !before.contains(char::is_alphanumeric))
+    }
+
     /// Whether `command` leaves nothing behind in the session.
     pub(crate) fn is_harmless(&self, command: &str) -> bool {
         // Behind a semicolon some devices take another command.
@@ -502,6 +582,11 @@ mod tests {
             assert!(junos.may_stand_above_prompt(line), "{line:?}");
         }
         assert!(!junos.may_stand_above_prompt("edit]") && junos.is_pager("---(more 42%)---"));
+        let generic = Platform::named("generic").expect("built in");
+        for (line, alone) in [(" --More-- ", true), ("<--- More --->", true), ("see --More--", false), ("More", false)]
+        {
+            assert_eq!(generic.is_pager_alone(line), alone, "{line:?}");
+        }
         assert!(!Platform::named("frr").expect("built in").may_stand_above_prompt(""));
     }
 

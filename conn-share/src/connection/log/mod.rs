@@ -65,6 +65,18 @@ impl SessionLog {
     /// A log to the end of a file, which is made if need be, on Unix for its owner's eyes only. Whoever asks for the same file while its log
     /// is in use gets the same log.
     ///
+    /// ```
+    /// use conn_share::{SessionLog, Target};
+    ///
+    /// let path = std::env::temp_dir().join("conn-share-example.log");
+    /// let log = SessionLog::file(&path)?;
+    /// assert_eq!(log, SessionLog::file(&path)?);
+    /// let target = Target::new("192.0.2.1").log(log);
+    /// # drop(target);
+    /// # std::fs::remove_file(path).expect("it is there");
+    /// # Ok::<_, conn_share::Error>(())
+    /// ```
+    ///
     /// # Errors
     ///
     /// [`ErrorKind::Config`] when it cannot be opened.
@@ -96,6 +108,16 @@ impl SessionLog {
     }
 
     /// Waits until all that was logged so far is written and flushed.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
+    /// use conn_share::SessionLog;
+    ///
+    /// let log = SessionLog::to(Vec::new());
+    /// // … connections that are given it, until the program ends:
+    /// log.flush().await?;
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///

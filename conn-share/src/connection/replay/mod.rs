@@ -73,19 +73,56 @@ impl ReplayConnection {
             lock: ConnLock::new(Tape { recording, ..Tape::default() }),
             open: AtomicBool::new(false),
             name: "replay".to_owned(),
-            platform: Arc::new(Platform::named("generic").unwrap_or_else(|| Platform::new("generic"))),
+            platform: Arc::new(Platform::generic()),
         }
     }
 
-    /// Tells modes and refusals by this platform.
+    /// The platform of the device that was recorded: by it prompts are known, pagers, and the lines above a prompt that are no output, and by
+    /// it modes and refusals are told. Default: `generic`.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> conn_share::Result<()> {
+    /// use conn_share::{Connection, Platform, Recording, ReplayConnection};
+    ///
+    /// let recording = Recording::parse(r"< r1#
+    /// > shw version\n
+    /// < shw version\r\n% Unknown command: shw version\r\nr1#
+    /// ")?;
+    /// let frr = Platform::named("frr").expect("built in");
+    /// let router = ReplayConnection::new(recording).platform(frr);
+    /// router.connect().await?;
+    /// let reply = router.execute("shw version").await?;
+    /// assert_eq!(reply.refused(), Some("% Unknown command: shw version"));
+    /// assert_eq!(reply.mode(), "enable");
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn platform(mut self, platform: impl Into<Arc<Platform>>) -> Self {
         self.platform = platform.into();
+        self.lock.get_mut().recording.read_as(&self.platform);
         self
     }
 
     /// Commands have to come in the order of the recording, each once. What the platform itself sends, to open a session or to change
     /// modes, may be left out.
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> conn_share::Result<()> {
+    /// use conn_share::{Connection, Recording, ReplayConnection};
+    ///
+    /// let recording = Recording::parse(r"< r1#
+    /// > show clock\n
+    /// < show clock\r\n12:00\r\nr1#
+    /// > show users\n
+    /// < show users\r\nr1#
+    /// ")?;
+    /// let router = ReplayConnection::new(recording).in_order();
+    /// router.connect().await?;
+    /// assert!(router.execute("show users").await.is_err()); // not yet
+    /// assert_eq!(router.execute("show clock").await?, "12:00");
+    /// assert_eq!(router.execute("show users").await?, "");
+    /// # Ok(()) }
+    /// ```
     #[must_use]
     pub fn in_order(mut self) -> Self {
         self.lock.get_mut().in_order = true;

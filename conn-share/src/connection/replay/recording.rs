@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use crate::cli::{Said, Transcript};
+use crate::cli::{Platform, Said, Transcript, unescape};
 use crate::{Error, ErrorKind, Result};
 
 /// Commands and what a device answered to them, read from a file.
@@ -24,7 +25,18 @@ use crate::{Error, ErrorKind, Result};
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Recording {
+    sessions: Vec<Vec<Piece>>,
+    /// What they say to somebody who knows the platform; first to one who knows none.
     pub(super) said: Vec<Said>,
+}
+
+/// What was typed or heard at once.
+#[derive(Clone, Debug)]
+struct Piece {
+    /// Counts the lines of the recording.
+    turn: usize,
+    typed: bool,
+    bytes: Vec<u8>,
 }
 
 impl Recording {
@@ -42,6 +54,21 @@ impl Recording {
     }
 
     /// Reads the sessions in a session log that were called like this: `r1` for all ways to it, or `r1 via mgmt`.
+    ///
+    /// ```
+    /// use conn_share::Recording;
+    ///
+    /// let path = std::env::temp_dir().join("conn-share-recorded.log");
+    /// std::fs::write(&path, r"2026-11-25T11:47:08.123Z [r1 via mgmt 1] < r1#
+    /// 2026-11-25T11:47:08.123Z [r1 via mgmt 1] > show clock\n
+    /// 2026-11-25T11:47:08.123Z [r1 via mgmt 1] < show clock\r\n12:00\r\nr1#
+    /// 2026-11-25T11:47:08.123Z [r2 via mgmt 2] < r2#
+    /// ").expect("a temporary file");
+    /// assert_eq!(Recording::load_of(&path, "r1")?.commands().count(), 1);
+    /// assert_eq!(Recording::load_of(&path, "r2")?.commands().count(), 0);
+    /// # std::fs::remove_file(path).expect("it is there");
+    /// # Ok::<_, conn_share::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
@@ -69,8 +96,34 @@ impl Recording {
     }
 
     /// The recorded commands, in their order; those that the connection's own class sent are among them.
+    ///
+    /// ```
+    /// use conn_share::Recording;
+    ///
+    /// let recording = Recording::parse(r"< r1#
+    /// > show clock\n
+    /// < show clock\r\n12:00\r\nr1#
+    /// > show users\n
+    /// < show users\r\nr1#
+    /// ")?;
+    /// assert!(recording.commands().any(|command| command == "show users"));
+    /// # Ok::<_, conn_share::Error>(())
+    /// ```
     pub fn commands(&self) -> impl Iterator<Item = &str> {
         self.said.iter().map(|said| said.command.as_str())
+    }
+
+    /// Reads the sessions as those of a device of this platform.
+    pub(super) fn read_as(&mut self, platform: &Arc<Platform>) {
+        let sessions = self.sessions.iter().flat_map(|session| {
+            let mut transcript = Transcript::new(platform.clone());
+            for Piece { turn, typed, bytes } in session {
+                if *typed { transcript.typed(*turn, bytes) } else { transcript.heard(bytes) }
+            }
+            transcript.finish()
+        });
+        self.said = sessions.collect();
+        self.said.sort_by_key(|said| said.turn);
     }
 }
 
@@ -81,8 +134,8 @@ fn not_a_turn(at: &str) -> Error {
 
 /// What the sessions called `name` said; the number of the line that is none.
 fn read(text: &str, name: &str) -> std::result::Result<Recording, usize> {
-    let mut sessions: BTreeMap<&str, Transcript> = BTreeMap::new();
-    let mut said = Vec::new();
+    let mut sessions: BTreeMap<&str, Vec<Piece>> = BTreeMap::new();
+    let mut ended = Vec::new();
     for (index, line) in text.lines().enumerate() {
         let Some(turn) = Turn::read(line) else { return Err(index + 1) };
         if !turn.is_of(name) {
@@ -91,17 +144,18 @@ fn read(text: &str, name: &str) -> std::result::Result<Recording, usize> {
         if turn.mark == '#' {
             // A log is added to by one run after the other, and each numbers its sessions from the start.
             if turn.text == "open" {
-                said.extend(sessions.remove(turn.origin).map(Transcript::finish).into_iter().flatten());
+                ended.extend(sessions.remove(turn.origin));
             }
             continue;
         }
         let bytes = unescape(turn.text).ok_or(index + 1)?;
-        let session = sessions.entry(turn.origin).or_insert_with(Transcript::new);
-        if turn.mark == '>' { session.typed(index, &bytes) } else { session.heard(&bytes) }
+        let session = sessions.entry(turn.origin).or_default();
+        session.push(Piece { turn: index, typed: turn.mark == '>', bytes });
     }
-    said.extend(sessions.into_values().flat_map(Transcript::finish));
-    said.sort_by_key(|said| said.turn);
-    Ok(Recording { said })
+    ended.extend(sessions.into_values());
+    let mut recording = Recording { sessions: ended, said: Vec::new() };
+    recording.read_as(&Arc::new(Platform::generic()));
+    Ok(recording)
 }
 
 struct Turn<'a> {
@@ -134,29 +188,6 @@ impl<'a> Turn<'a> {
 
 fn is_time(word: &str) -> bool {
     word.len() == 24 && word.ends_with('Z') && word.starts_with(|first: char| first.is_ascii_digit())
-}
-
-/// The bytes that `escape_ascii` has written.
-fn unescape(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut letters = text.bytes();
-    while let Some(letter) = letters.next() {
-        bytes.push(match letter {
-            b'\\' => match letters.next()? {
-                b'n' => b'\n',
-                b'r' => b'\r',
-                b't' => b'\t',
-                b'x' => {
-                    let digits = [letters.next()?, letters.next()?];
-                    u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
-                }
-                same @ (b'\\' | b'\'' | b'"') => same,
-                _ => return None,
-            },
-            letter => letter,
-        });
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]
@@ -194,11 +225,5 @@ mod tests {
         assert!(Recording::parse("hello").expect_err("no").to_string().starts_with("line 1: expected `> `"));
         let error = Recording::load("/no/such/recording").expect_err("no");
         assert_eq!(error.to_string(), "the recording /no/such/recording cannot be read");
-    }
-
-    #[test]
-    fn bytes_come_back() {
-        let every: Vec<u8> = (0..=255).collect();
-        assert_eq!(unescape(&every.escape_ascii().to_string()), Some(every));
     }
 }

@@ -83,16 +83,22 @@ impl Session {
                 .with_sent(true)
                 .with_phase("committing")
         })?;
-        let asked =
-            || reply.lines().find(|line| platform.questions().iter().any(|question| line.contains(&question.end)));
+        // Whether a question was answered by a no, and what it asked.
+        let asked = reply.lines().find_map(|line| {
+            let asked = platform.questions().iter().filter(|question| line.contains(&question.end));
+            let answers: Vec<_> = asked.map(|question| question.answer.trim().to_ascii_lowercase()).collect();
+            (!answers.is_empty()).then(|| (line, answers.iter().all(|answer| matches!(answer.as_str(), "no" | "n"))))
+        });
         // Long answers, too: nothing in them was asked for.
         let refused = reply.refused().or_else(|| reply.lines().find_map(|line| platform.refusal_in(line)));
         let silent = || (!reply.contains(&commit.said)).then(|| reply.lines().last().unwrap_or_default());
         // Where success is silent, everything that reads like a complaint may be a failure.
         let complaint = || reply.lines().find(|line| commit.said.is_empty() && line.trim_start().starts_with('%'));
-        let failed = refused.or_else(asked).map(|said| (said, "no line is in force"));
-        let doubtful = || silent().or_else(complaint).map(|said| (said, "whether the lines are in force is not known"));
-        if let Some((said, outcome)) = failed.or_else(doubtful) {
+        let said = refused.or(asked.map(|(line, _)| line));
+        let failed = said.map(|said| (said, asked.is_none_or(|(_, declined)| declined)));
+        let doubtful = || silent().or_else(complaint).map(|said| (said, false));
+        if let Some((said, known)) = failed.or_else(doubtful) {
+            let outcome = if known { "no line is in force" } else { "whether the lines are in force is not known" };
             let message = format!("`{}` failed: {}; {outcome}", commit.command, typed(said));
             return Err(Error::new(ErrorKind::Refused, message).with_sent(true).with_phase("committing"));
         }

@@ -28,6 +28,10 @@ pub use options::{ExecuteOptions, SessionOptions};
 /// The phase in which an answer is awaited.
 const AWAITED: &str = "waiting for the prompt";
 
+/// After so many bytes others on the thread get to run, timers among them: what always has more to say would keep a caller's timeout
+/// from firing. Some milliseconds' work, and nothing beside it.
+const SHARE: usize = 256 << 10;
+
 /// An open session.
 pub(crate) struct Session {
     transport: Box<dyn Transport>,
@@ -159,6 +163,23 @@ impl Session {
         self.is_in_step() && self.leave_for.is_none()
     }
 
+    /// Looks whether something came since a prompt that was believed, and proven by nothing: the rest of that answer, perhaps. Then
+    /// the session is lost, for nothing tells where that rest ends.
+    pub(crate) async fn has_strays(&mut self) -> bool {
+        let now = Some(self.now());
+        let strays =
+            matches!(self.known.proof, Proof::Quiet(_)) && matches!(self.read(now, Deadline::NEVER).await, Ok(Some(_)));
+        if strays {
+            self.standing = Standing::Lost;
+        }
+        strays
+    }
+
+    /// It stands as opening left it, so that a reset has nothing to do.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.is_ready() && !self.touched && self.known.mode() == self.home
+    }
+
     /// Brings a session that is out of step back: drops the old answer to its end, which the device proves.
     ///
     /// # Errors
@@ -237,6 +258,7 @@ impl Session {
     }
 
     async fn drive(&mut self, exchange: &mut Exchange, on_line: OnLine<'_>, deadline: Deadline) -> Result<(), Fault> {
+        let mut unshared = 0;
         loop {
             match exchange.next(self.now()) {
                 Step::Write(bytes) => self.write(&bytes, deadline).await.map_err(Fault::Wire)?,
@@ -248,6 +270,11 @@ impl Session {
                         .receive(self.buffer.get(..read).unwrap_or_default(), self.now())
                         .map_err(|_| Fault::Overflow)?;
                     exchange.hand_out(on_line);
+                    unshared += read;
+                    if unshared > SHARE {
+                        unshared = 0;
+                        tokio::task::yield_now().await;
+                    }
                 }
             }
         }

@@ -169,6 +169,16 @@ impl ExecuteOptions {
     }
 
     /// Bounds this command, reconnecting and resynchronising included, in place of the connection's own limit.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use conn_share::{ExecuteOptions, Reply, Result, SshConnection};
+    ///
+    /// async fn everything(router: &SshConnection) -> Result<Reply> {
+    ///     router.execute_with("show tech-support", &ExecuteOptions::new().timeout(Duration::from_secs(600))).await
+    /// }
+    /// ```
     #[must_use]
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
@@ -176,6 +186,17 @@ impl ExecuteOptions {
     }
 
     /// The answer ends with a prompt that ends like this, not like those of the platform: a changed host name, a shell within the shell.
+    ///
+    /// ```
+    /// use conn_share::{Connection, ExecuteOptions, Reply, Result, SshConnection};
+    ///
+    /// async fn version_of_a_database(host: &SshConnection) -> Result<Reply> {
+    ///     host.execute_with("sqlite3", &ExecuteOptions::new().prompt("sqlite> ")).await?;
+    ///     let version = host.execute_with("select sqlite_version();", &ExecuteOptions::new().prompt("sqlite> ")).await?;
+    ///     host.execute(".exit").await?;
+    ///     Ok(version)
+    /// }
+    /// ```
     #[must_use]
     pub fn prompt(mut self, end: impl Into<String>) -> Self {
         self.prompt = Some(end.into());

@@ -1,12 +1,16 @@
 //! Calls given up at every point: whoever comes next gets its own answer.
 
 use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::*;
 use crate::ErrorKind;
+use crate::transport::Transport;
 
 /// Polls `future` up to `polls` times, then drops it; its output, if it finished.
 pub(super) async fn cut<F: Future>(future: F, polls: usize) -> Option<F::Output> {
@@ -246,4 +250,72 @@ async fn disconnect_ends_an_attempt_to_connect() {
     assert_eq!(connected.expect_err("taken away").kind(), ErrorKind::NotConnected);
     assert!(!router.is_connected());
     assert_eq!(router.execute("say x").await.expect_err("closed").kind(), ErrorKind::NotConnected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_comes_late_where_nothing_is_proven_is_nobodys() {
+    let manner = Manner { echoes: 0, editor: false, ..Manner::default() };
+    let (router, _) = connected("generic", "\n", manner).await;
+    router.execute("mumble").await.expect("believed after a pause");
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(router.execute("say x").await.expect("on a new session"), "you said x");
+    assert_eq!(router.status().reconnected, 1);
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!(router.execute("say y").await.expect("on the same session"), "you said y");
+    assert_eq!(router.status().reconnected, 1);
+}
+
+/// A transport that always has more to say once `flood` was typed.
+struct Endless {
+    transport: Box<dyn Transport>,
+    flooding: bool,
+}
+
+impl Transport for Endless {
+    fn line(&self) -> Arc<dyn crate::transport::Line> {
+        self.transport.line()
+    }
+}
+
+impl AsyncRead for Endless {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.flooding {
+            buf.put_slice(&b"flood\r\n".repeat(buf.remaining() / 7));
+            return Poll::Ready(Ok(()));
+        }
+        Pin::new(&mut self.transport).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Endless {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.flooding |= buf.starts_with(b"flood");
+        Pin::new(&mut self.transport).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.transport).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.transport).poll_shutdown(cx)
+    }
+}
+
+/// On one thread, and on the real clock: whoever never waits keeps even the clock from being looked at.
+#[tokio::test]
+async fn a_flood_keeps_no_limit_from_ending_it() {
+    let target = Target::new("r1.example").platform("frr");
+    let opener = Arc::new(|_| -> Opening {
+        Box::pin(async {
+            let transport = device(Manner::default(), Arc::default());
+            Ok(Box::new(Endless { transport, flooding: false }) as Box<dyn Transport>)
+        })
+    });
+    let router = TelnetConnection::over(&target, SessionOptions::new(), "\n", opener).expect("valid options");
+    router.connect().await.expect("connects");
+    let given_up = tokio::time::timeout(Duration::from_millis(1), router.execute("flood")).await;
+    assert!(given_up.is_err(), "it was heard to the limit of an answer's length");
+    // Nor does what comes without end while the next call recovers.
+    assert_eq!(router.execute("say x").await.expect("on a new session"), "you said x");
 }

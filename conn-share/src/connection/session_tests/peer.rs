@@ -107,6 +107,7 @@ pub(super) fn device(manner: Manner, record: Arc<Record>) -> Box<dyn Transport> 
         queue: Vec::new(),
         returned: false,
         candidate: Vec::new(),
+        prompted: false,
     };
     tokio::spawn(device.run());
     Box::new(Pipe { stream: ours, line: Arc::default() })
@@ -121,6 +122,8 @@ struct Device {
     queue: Vec<u8>,
     returned: bool,
     candidate: Vec<String>,
+    /// The next prompt is drawn already, and something stands below it.
+    prompted: bool,
 }
 
 impl Device {
@@ -200,6 +203,9 @@ impl Device {
     }
 
     async fn prompt(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.prompted) {
+            return Ok(());
+        }
         let above = match (self.manner.style, self.mode) {
             (Style::Junos, "# ") => "\r\n[edit]\r\n",
             (Style::Junos, _) => "\r\n{master}\r\n",
@@ -272,6 +278,22 @@ impl Device {
                     self.say("\r          \r").await?;
                 }
                 self.say("end of pages\r\n").await
+            }
+            // A log line comes right behind the prompt, which is not drawn again.
+            "late" => {
+                self.say("one\r\n").await?;
+                self.prompt().await?;
+                if rest == "split" {
+                    self.pause(Duration::from_millis(1)).await?;
+                }
+                self.prompted = true;
+                self.say("\r\n%SYS-5-CONFIG: done\r\n").await
+            }
+            // Output that only looks like a pager's line, cut where it does.
+            "more" => {
+                self.say("one\r\nthe pager says --More--").await?;
+                self.pause(Duration::from_millis(20)).await?;
+                self.say(" and waits\r\n").await
             }
             "log" => {
                 self.say("before\r\n%LINK-3-UPDOWN: eth0\r\nafter\r\n").await?;

@@ -173,6 +173,39 @@ async fn log_lines_end_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_log_line_below_the_prompt_hides_it_from_nobody() {
+    for platform in ["frr", "cisco_ios", "generic"] {
+        for command in ["late", "late split"] {
+            let (router, _) = connected(platform, "\n", Manner::default()).await;
+            let started = tokio::time::Instant::now();
+            let text = router.execute(command).await.expect(platform).into_text();
+            assert!(
+                text.starts_with("one\n") && text.ends_with("%SYS-5-CONFIG: done"),
+                "{platform} {command}: {text:?}"
+            );
+            assert!(started.elapsed() < Duration::from_secs(5), "{platform} {command}: {:?}", started.elapsed());
+            assert_eq!(router.execute("say on").await.expect("answered"), "you said on", "{platform}");
+
+            let (router, _) = connected(platform, "\n", Manner::default()).await;
+            let mut lines = Vec::new();
+            router.execute_lines(command, &mut |line| lines.push(line.to_owned())).await.expect(platform);
+            assert_eq!(lines.join("\n"), text, "{platform} {command}");
+            assert_eq!(router.execute("say on").await.expect("answered"), "you said on", "{platform}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn output_that_reads_like_a_pager_is_kept() {
+    for platform in ["frr", "cisco_ios", "generic", "linux"] {
+        let (router, _) = connected(platform, "\n", Manner::default()).await;
+        let text = router.execute("more").await.expect(platform);
+        assert_eq!(text, "one\nthe pager says --More-- and waits", "{platform}");
+        assert_eq!(router.execute("say on").await.expect("answered"), "you said on", "{platform}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn questions_are_answered_as_stated() {
     let (router, _) = connected("frr", "\n", Manner::default()).await;
     let yes = ExecuteOptions::new().interaction(Interaction::keys("[confirm]", "y"));
@@ -180,6 +213,14 @@ async fn questions_are_answered_as_stated() {
     assert_eq!(said, "Proceed with reload? [confirm]\nreloading");
     let said = router.execute("reload").await.expect("answered");
     assert!(said.ends_with("not reloading"), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_empty_question_is_asked_by_nobody() {
+    let (router, record) = connected("frr", "\n", Manner::default()).await;
+    let options = ExecuteOptions::new().interaction(Interaction::line(" ", "enable-word")).prompt("");
+    assert_eq!(router.execute_with("say x", &options).await.expect("answered"), "you said x");
+    assert!(!record.commands().contains(&"enable-word".to_owned()), "{:?}", record.commands());
 }
 
 #[tokio::test(start_paused = true)]
@@ -389,24 +430,31 @@ async fn a_reset_asks_the_device_only_for_what_may_have_changed() {
     let (router, record) = connected("frr", "\n", Manner::default()).await;
     let since = |seen: usize| record.commands().split_off(seen);
     let seen = record.commands().len();
+    assert!(!router.needs_reset());
     router.reset().await.expect("as it was opened");
     router.execute("show version").await.expect("answered");
+    assert!(!router.needs_reset());
     router.reset().await.expect("in its mode, and asked nothing that stays");
     assert_eq!(since(seen), ["show version"]);
     // Given up half-way, the same holds, once the session is back in step.
     let given_up = tokio::time::timeout(Duration::from_secs(1), router.execute("show slowly")).await;
     assert!(given_up.is_err(), "{given_up:?}");
+    assert!(router.needs_reset(), "it is out of step");
     router.reset().await.expect("in step again");
+    assert!(!router.needs_reset());
     assert_eq!(since(seen), ["show version", "show slowly"]);
 
     let seen = record.commands().len();
     router.execute("terminal length 24").await.expect("answered");
+    assert!(router.needs_reset());
     router.reset().await.expect("put back");
+    assert!(!router.needs_reset());
     router.reset().await.expect("nothing to do");
     assert_eq!(since(seen), ["terminal length 24", PAGING_OFF]);
 
     let seen = record.commands().len();
     router.execute("configure terminal").await.expect("answered");
+    assert!(router.needs_reset(), "it is in another mode");
     router.reset().await.expect("put back");
     assert_eq!(since(seen), ["configure terminal", "end", PAGING_OFF]);
 
@@ -418,6 +466,7 @@ async fn a_reset_asks_the_device_only_for_what_may_have_changed() {
 
     let seen = record.commands().len();
     router.send("show version").await.expect("sent");
+    assert!(router.needs_reset());
     router.reset().await.expect("put back");
     assert_eq!(since(seen), ["show version", PAGING_OFF], "what is sent raw may be anything");
 }

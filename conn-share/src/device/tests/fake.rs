@@ -28,6 +28,8 @@ pub(in crate::device) struct Peer {
     /// Which connection ran each of the commands.
     pub(in crate::device) runners: Mutex<Vec<usize>>,
     pub(in crate::device) resets: AtomicUsize,
+    /// Its commands leave nothing that a reset would put back.
+    pub(in crate::device) leaves_nothing: AtomicBool,
     pub(in crate::device) refuses: AtomicBool,
     pub(in crate::device) panics: AtomicBool,
     pub(in crate::device) never_disconnects: AtomicBool,
@@ -222,6 +224,10 @@ impl Connection for Fake {
     async fn reset(&self) -> Result<()> {
         self.peer.resets.fetch_add(1, SeqCst);
         Ok(())
+    }
+
+    fn needs_reset(&self) -> bool {
+        !self.peer.leaves_nothing.load(SeqCst)
     }
 }
 

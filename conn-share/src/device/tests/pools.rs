@@ -50,6 +50,22 @@ async fn workers_are_reset_between_callers_unless_told_otherwise() {
 }
 
 #[tokio::test]
+async fn a_worker_is_not_reset_after_calls_that_left_nothing() {
+    let peer = Peer::at("pool-clean");
+    let device = device("pool-clean").build().expect("valid");
+    device.connect::<Fake>(ConnectOptions::via("a").pool_size(1)).await.expect("connects");
+    for (leaves_nothing, resets) in [(true, 0), (false, 3)] {
+        peer.leaves_nothing.store(leaves_nothing, SeqCst);
+        for _ in 0..3 {
+            device.execute("x").await.expect("answers");
+        }
+        // Whoever has the worker next finds it reset.
+        drop(device.pool_as::<Fake>("a").expect("the pool").get().await.expect("a worker"));
+        assert_eq!(peer.resets.load(SeqCst), resets);
+    }
+}
+
+#[tokio::test]
 async fn a_section_has_one_worker_for_all_its_calls() {
     let (peer, device) = connected("pool-section", 3).await;
     let others = pcall(0..20, |n| device.execute(format!("other {n}"))).into_future();

@@ -104,7 +104,7 @@ pub(super) fn no_common(kind: &AlgorithmKind, ours: &[String], theirs: &[String]
 
 /// A list as OpenSSH's configuration has it: names and patterns that replace the defaults, or with `+`, `-` or `^` in
 /// front are added, taken away or moved to the front. Names that russh does not have are passed over.
-fn choose<T: Clone + PartialEq>(
+pub(super) fn choose<T: Clone + PartialEq>(
     keyword: &str,
     list: &str,
     defaults: &[T],

@@ -2,7 +2,6 @@
 
 use std::collections::VecDeque;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -69,34 +68,41 @@ pub(super) async fn load(settings: &Settings) -> Result<KeyRing> {
     let has_agent = settings.agent.is_some();
     let loaded = tokio::task::spawn_blocking(move || {
         let mut ring = KeyRing { only_wanted, ..KeyRing::default() };
-        for path in &certificates {
-            ring.certificates.push((read_certificate(path)?, path.display().to_string()));
+        for file in &certificates {
+            if let Some(certificate) = usable(file, read_certificate(&file.path))? {
+                ring.certificates.push((certificate, file.path.display().to_string()));
+            }
         }
-        for key in &keys {
-            ring.add(key, passphrase.as_ref(), has_agent)?;
+        for file in &keys {
+            usable(file, ring.add(file, passphrase.as_ref(), has_agent))?;
         }
         Ok(ring)
     });
     loaded.await.map_err(|_| Error::new(ErrorKind::Config, "the key file could not be deciphered"))?
 }
 
+/// As `ssh`: a configuration is written for many hosts and machines, and what it names and cannot be used is passed over.
+fn usable<T>(file: &KeyFile, read: Result<T>) -> Result<Option<T>> {
+    match read {
+        Ok(read) => Ok(Some(read)),
+        Err(error) if file.is_optional => {
+            tracing::debug!(%error, "passed over");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 impl KeyRing {
     fn add(&mut self, file: &KeyFile, passphrase: Option<&Secret>, has_agent: bool) -> Result<()> {
         let path = &file.path;
         let unusable = |what: &str| Error::new(ErrorKind::Config, format!("the key file {} {what}", path.display()));
+        let public_beside = || if has_agent { read_public(&beside(path, ".pub")) } else { None };
         let text = match fs::read_to_string(path) {
             Ok(text) => Zeroizing::new(text),
             Err(error) => {
                 // The private half may be the agent's.
-                let public = if has_agent { read_public(&beside(path, ".pub")) } else { None };
-                return match public {
-                    Some(public) => {
-                        self.wanted.push(public);
-                        Ok(())
-                    }
-                    None if file.may_be_missing && error.kind() == io::ErrorKind::NotFound => Ok(()),
-                    None => Err(unusable("cannot be read").with_source(error)),
-                };
+                return self.want(public_beside()).ok_or_else(|| unusable("cannot be read").with_source(error));
             }
         };
         if has_agent && let Ok(public) = PublicKey::from_openssh(&text) {
@@ -104,40 +110,44 @@ impl KeyRing {
             return Ok(());
         }
         let key = match decode(&text, passphrase) {
-            Ok(key) => Arc::new(key),
-            Err(Undecoded::Encrypted) => {
-                // An agent keeps such keys deciphered. OpenSSH's format shows the public half all the same.
-                let inside = || PrivateKey::from_openssh(text.as_str()).ok().map(|key| key.public_key().clone());
-                let public = if has_agent { read_public(&beside(path, ".pub")).or_else(inside) } else { None };
-                return match public {
-                    Some(public) => {
-                        self.wanted.push(public);
-                        Ok(())
-                    }
-                    None if file.may_be_missing => Ok(()),
-                    None => Err(unusable("needs a passphrase")),
-                };
+            Ok(key) if is_of_security_key(&key) => {
+                let public = has_agent.then(|| key.public_key().clone());
+                return self.want(public).ok_or_else(|| unusable("is for a security key, which an agent has to use"));
             }
-            Err(Undecoded::Useless(what)) => return Err(unusable(what)),
+            Ok(key) => Arc::new(key),
+            Err(undecoded) => {
+                // An agent keeps such keys deciphered. OpenSSH's format shows the public half all the same. That a passphrase is
+                // wrong is told to those who named the file.
+                let inside = || PrivateKey::from_openssh(text.as_str()).ok().map(|key| key.public_key().clone());
+                let may_be_kept = has_agent && (matches!(undecoded, Undecoded::Encrypted) || file.is_optional);
+                let public = if may_be_kept { public_beside().or_else(inside) } else { None };
+                return self.want(public).ok_or_else(|| match undecoded {
+                    Undecoded::Encrypted => unusable("needs a passphrase"),
+                    Undecoded::Useless(what) => unusable(what),
+                });
+            }
         };
         let name = path.display().to_string();
         let beside_it = beside(path, "-cert.pub");
-        let mut certificates: Vec<(Certificate, String)> = Vec::new();
-        self.certificates.retain(|(certificate, from)| {
-            let ours = is_for(certificate, key.public_key());
-            if ours {
-                certificates.push((certificate.clone(), from.clone()));
-            }
-            !ours
-        });
-        if beside_it.exists() && !certificates.iter().any(|(_, from)| Path::new(from) == beside_it) {
-            certificates.push((read_certificate(&beside_it)?, beside_it.display().to_string()));
+        let found = if beside_it.exists() { usable(file, read_certificate(&beside_it))? } else { None };
+        let ours = |(certificate, _): &mut (Certificate, String)| is_for(certificate, key.public_key());
+        let mut certificates: Vec<_> = self.certificates.extract_if(.., ours).collect();
+        if let Some(found) = found
+            && !certificates.iter().any(|(_, from)| Path::new(from) == beside_it)
+        {
+            certificates.push((found, beside_it.display().to_string()));
         }
         for (certificate, name) in certificates {
             self.own.push_back(Identity { name, proof: Proof::Certificate(Arc::clone(&key), certificate) });
         }
         self.own.push_back(Identity { name, proof: Proof::Key(key) });
         Ok(())
+    }
+
+    /// Asks the agent for this one, when it is known.
+    fn want(&mut self, public: Option<PublicKey>) -> Option<()> {
+        self.wanted.push(public?);
+        Some(())
     }
 
     /// What is to be tried of an agent's keys: first those that the files name, then the others, and none that we have ourselves.
@@ -211,6 +221,11 @@ fn read_certificate(path: &Path) -> Result<Certificate> {
 
 fn read_public(path: &Path) -> Option<PublicKey> {
     PublicKey::from_openssh(fs::read_to_string(path).ok()?.trim()).ok()
+}
+
+/// Half of it lies in a thing that we do not speak to.
+fn is_of_security_key(key: &PrivateKey) -> bool {
+    matches!(key.algorithm(), Algorithm::SkEd25519 | Algorithm::SkEcdsaSha2NistP256)
 }
 
 fn is_for(certificate: &Certificate, key: &PublicKey) -> bool {

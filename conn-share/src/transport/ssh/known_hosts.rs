@@ -151,6 +151,9 @@ impl HostRecord {
             self.accepted.get_or_init(|| key.clone());
             return Ok(());
         }
+        if self.policy == Policy::TrustNew {
+            return Ok(());
+        }
         Err(self.refusal(format!("is not known; it shows {}. {}", fingerprint(key), self.advice(key))))
     }
 

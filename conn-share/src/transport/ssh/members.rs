@@ -11,7 +11,14 @@ use super::pipe::{End, Pipe};
 /// The open channels of one session.
 pub(super) struct Members {
     session: Arc<Pipe>,
-    open: Mutex<HashMap<ChannelId, Member>>,
+    open: Mutex<Open>,
+}
+
+#[derive(Default)]
+struct Open {
+    members: HashMap<ChannelId, Member>,
+    /// The session is over, and this is how: nobody would end what is added now.
+    ended: Option<End>,
 }
 
 /// What a channel is for.
@@ -31,39 +38,63 @@ impl Members {
         members
     }
 
-    fn open(&self) -> MutexGuard<'_, HashMap<ChannelId, Member>> {
+    fn open(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The bytes of a channel, from its first one on: whoever asks first, the session's task or the one that opened it.
     pub(super) fn stream(&self, id: ChannelId) -> Arc<Pipe> {
         let mut open = self.open();
-        let member = open.entry(id).or_insert_with(|| Member::Stream(Arc::new(Pipe::beside(&self.session))));
-        match member {
-            Member::Stream(pipe) => Arc::clone(pipe),
-            // Ids are used once, and what a channel is for is said once.
-            Member::Run(_) => Arc::new(Pipe::beside(&self.session)),
+        let new = || Arc::new(Pipe::beside(&self.session));
+        match (open.members.get(&id), &open.ended) {
+            (Some(Member::Stream(pipe)), _) => Arc::clone(pipe),
+            // Ids are used once, and what a channel is for is said once, whatever a peer repeats.
+            (Some(Member::Run(_)), _) => new(),
+            (None, Some(end)) => {
+                let pipe = new();
+                pipe.end(end.clone());
+                pipe.finish();
+                pipe
+            }
+            (None, None) => {
+                let pipe = new();
+                open.members.insert(id, Member::Stream(Arc::clone(&pipe)));
+                pipe
+            }
         }
     }
 
     /// Says that the channel is for a command.
     pub(super) fn run(&self, id: ChannelId, run: &Arc<Run>) {
-        self.open().insert(id, Member::Run(Arc::clone(run)));
+        let mut open = self.open();
+        let before = open.members.insert(id, Member::Run(Arc::clone(run)));
+        let closed = match before {
+            Some(Member::Stream(pipe)) => pipe.ended(),
+            _ => None,
+        };
+        let ended = open.ended.clone().or(closed);
+        drop(open);
+        if let Some(end) = ended {
+            run.end(end);
+        }
     }
 
     pub(super) fn get(&self, id: ChannelId) -> Option<Member> {
-        self.open().get(&id).cloned()
+        self.open().members.get(&id).cloned()
     }
 
     /// Its user is gone, or the peer has closed it: what still comes is dropped.
     pub(super) fn forget(&self, id: ChannelId) -> Option<Member> {
-        self.open().remove(&id)
+        self.open().members.remove(&id)
     }
 
-    /// The session is over, and so is everybody in it.
+    /// The session is over, and so is everybody in it. What streams have received can still be read, also by those who have yet to come for theirs.
     pub(super) fn end_all(&self) {
         let end = self.session.ended().unwrap_or(End::Closed);
-        let all: Vec<Member> = self.open().drain().map(|(_, member)| member).collect();
+        let mut open = self.open();
+        open.ended = Some(end.clone());
+        let all: Vec<Member> = open.members.values().cloned().collect();
+        drop(open);
         for member in all {
             match member {
                 Member::Stream(pipe) => {
@@ -77,7 +108,7 @@ impl Members {
 
     /// Ends those that have held the others back for too long.
     pub(super) fn evict(&self) {
-        let all: Vec<Member> = self.open().values().cloned().collect();
+        let all: Vec<Member> = self.open().members.values().cloned().collect();
         for member in all {
             if let Member::Stream(pipe) = member {
                 pipe.evict();

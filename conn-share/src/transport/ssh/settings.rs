@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::DEFAULT_PORT;
-use super::ssh_config::{HostConfig, Source};
+use super::ssh_config::{Asked, HostConfig, Source};
 use crate::transport::host_keys::Policy;
 use crate::{Credential, Error, ErrorKind, HostKeys, Result, Secret, SshAgent, Target};
 
@@ -11,7 +11,7 @@ use crate::{Credential, Error, ErrorKind, HostKeys, Result, Secret, SshAgent, Ta
 const MOST_HOPS: usize = 8;
 
 /// The keys that OpenSSH tries where a configuration names none.
-const USUAL_KEYS: [&str; 3] = ["id_rsa", "id_ecdsa", "id_ed25519"];
+const USUAL_KEYS: [&str; 5] = ["id_rsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk"];
 
 /// One host to log in to, and the way there.
 #[derive(Clone, Debug)]
@@ -24,7 +24,7 @@ pub(super) struct Settings {
     pub(super) password: Option<Secret>,
     pub(super) passphrase: Option<Secret>,
     pub(super) keys: Vec<KeyFile>,
-    pub(super) certificates: Vec<PathBuf>,
+    pub(super) certificates: Vec<KeyFile>,
     pub(super) agent: Option<SshAgent>,
     /// Of an agent's keys, only those that the key files name.
     pub(super) identities_only: bool,
@@ -36,12 +36,12 @@ pub(super) struct Settings {
     pub(super) jumps: Vec<Settings>,
 }
 
-/// A key file to try.
+/// A key to try, or a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct KeyFile {
     pub(super) path: PathBuf,
-    /// It comes from a configuration, which is written for many hosts and machines.
-    pub(super) may_be_missing: bool,
+    /// It comes from a configuration, and the login goes on without it.
+    pub(super) is_optional: bool,
 }
 
 /// Which algorithms are offered.
@@ -72,7 +72,8 @@ impl Settings {
     fn settle(target: &Target, depth: usize) -> Result<Self> {
         let source = source(target)?;
         let explicit_user = Some(target.credential.username.as_str()).filter(|user| !user.is_empty());
-        let config = source.as_ref().map(|source| HostConfig::read(source, &target.host, explicit_user)).transpose()?;
+        let asked = Asked { host: &target.host, port: target.port, user: explicit_user };
+        let config = source.as_ref().map(|source| HostConfig::read(source, asked)).transpose()?;
         let has_config = config.is_some();
         let config = config.unwrap_or_default();
         let user = explicit_user.map(str::to_owned).or_else(|| config.user.clone()).unwrap_or_default();
@@ -145,7 +146,7 @@ fn keys(target: &Target, config: &HostConfig, has_config: bool) -> Vec<KeyFile> 
     let credential = &target.credential;
     let given = credential.key.iter().chain(&credential.further_keys).cloned();
     let given = given.chain(argument(target, "identity_file").map(PathBuf::from));
-    let given: Vec<_> = given.map(|path| KeyFile { path, may_be_missing: false }).collect();
+    let given: Vec<_> = given.map(|path| KeyFile { path, is_optional: false }).collect();
     if !given.is_empty() || !has_config {
         return given;
     }
@@ -155,12 +156,16 @@ fn keys(target: &Target, config: &HostConfig, has_config: bool) -> Vec<KeyFile> 
         folder.into_iter().flat_map(|folder| USUAL_KEYS.map(|name| folder.join(name))).collect()
     };
     let paths = if configured.is_empty() { usual() } else { configured };
-    paths.into_iter().map(|path| KeyFile { path, may_be_missing: true }).collect()
+    paths.into_iter().map(|path| KeyFile { path, is_optional: true }).collect()
 }
 
-fn certificates(target: &Target, config: &HostConfig) -> Vec<PathBuf> {
+fn certificates(target: &Target, config: &HostConfig) -> Vec<KeyFile> {
     let given = target.credential.certificate.clone().or_else(|| argument(target, "certificate_file").map(Into::into));
-    given.map_or_else(|| config.certificate_files.clone(), |path| vec![path])
+    if let Some(path) = given {
+        return vec![KeyFile { path, is_optional: false }];
+    }
+    let configured = config.certificate_files.iter().cloned();
+    configured.map(|path| KeyFile { path, is_optional: true }).collect()
 }
 
 fn agent(target: &Target, config: &HostConfig, has_config: bool) -> Option<SshAgent> {
@@ -189,14 +194,23 @@ fn host_keys(target: &Target, config: &HostConfig) -> HostKeys {
     if own.policy() == Policy::AcceptAny || own.names_files() {
         return own.clone();
     }
-    let (users, machines) = (&config.user_known_hosts_files, &config.global_known_hosts_files);
-    // `no` is taken for `accept-new`: that a key which has changed is refused is not up to a file.
-    let accepts_new = if own.is_unset() {
-        matches!(config.strict_host_key_checking.as_deref(), Some("accept-new" | "no" | "off"))
+    let machines = &config.global_known_hosts_files;
+    let mut users = config.user_known_hosts_files.as_deref();
+    let has_no_file = users.is_some_and(<[PathBuf]>::is_empty);
+    let (mut trust, accepts_new) = if own.is_unset() {
+        // `no` is taken for `accept-new`: that a key which has changed is refused is not up to a file.
+        match config.strict_host_key_checking.as_deref() {
+            Some("accept-new" | "no" | "off") if has_no_file => (HostKeys::trust_new(), false),
+            Some("accept-new" | "no" | "off") => (HostKeys::accept_new(), true),
+            _ => (HostKeys::known(), false),
+        }
+    } else if own.policy() == Policy::WriteDown {
+        // Whatever a file says: what the caller wants written down goes somewhere.
+        users = users.filter(|_| !has_no_file);
+        (HostKeys::accept_new(), true)
     } else {
-        own.policy() == Policy::WriteDown
+        (HostKeys::known(), false)
     };
-    let mut trust = if accepts_new { HostKeys::accept_new() } else { HostKeys::known() };
     if users.is_none() && machines.is_none() {
         return trust;
     }
@@ -204,7 +218,7 @@ fn host_keys(target: &Target, config: &HostConfig) -> HostKeys {
     let usual_users =
         || std::env::home_dir().map(|home| vec![home.join(".ssh").join("known_hosts")]).unwrap_or_default();
     let usual_machines = || vec![PathBuf::from("/etc/ssh/ssh_known_hosts")];
-    let files = users.clone().unwrap_or_else(usual_users).into_iter();
+    let files = users.map_or_else(usual_users, <[PathBuf]>::to_vec).into_iter();
     for (at, file) in files.chain(machines.clone().unwrap_or_else(usual_machines)).enumerate() {
         // As `ssh`, which passes over files that are not there; the first is where new keys go.
         if (accepts_new && at == 0) || file.exists() {
@@ -220,13 +234,17 @@ fn algorithms(target: &Target, config: &HostConfig) -> Result<Algorithms> {
         Some("legacy") => true,
         Some(_) => return Err(Error::new(ErrorKind::Config, "ssh_algorithms is neither \"default\" nor \"legacy\"")),
     };
+    // Whoever asks for the old ones gets them: some distributions have lists without them for every host.
+    let list = |name: &str, configured: &Option<String>| {
+        argument(target, name).or_else(|| configured.clone().filter(|_| !legacy))
+    };
     Ok(Algorithms {
         legacy,
-        kex: argument(target, "kex_algorithms").or_else(|| config.kex.clone()),
-        ciphers: argument(target, "ciphers").or_else(|| config.ciphers.clone()),
-        macs: argument(target, "macs").or_else(|| config.macs.clone()),
-        host_keys: argument(target, "host_key_algorithms").or_else(|| config.host_key_algorithms.clone()),
-        public_keys: argument(target, "pubkey_accepted_algorithms").or_else(|| config.pubkey_algorithms.clone()),
+        kex: list("kex_algorithms", &config.kex),
+        ciphers: list("ciphers", &config.ciphers),
+        macs: list("macs", &config.macs),
+        host_keys: list("host_key_algorithms", &config.host_key_algorithms),
+        public_keys: list("pubkey_accepted_algorithms", &config.pubkey_algorithms),
     })
 }
 
@@ -382,6 +400,35 @@ mod tests {
             "the files still count"
         );
         assert_eq!(told(Some(HostKeys::known().file("/own"))), HostKeys::known().file("/own"));
+    }
+
+    #[test]
+    fn a_configuration_without_files_of_the_users_writes_no_key_down() {
+        let config = |strict: &str| HostConfig {
+            strict_host_key_checking: Some(strict.into()),
+            user_known_hosts_files: Some(vec![]),
+            global_known_hosts_files: Some(vec!["/dev/null".into()]),
+            ..HostConfig::default()
+        };
+        let trust = host_keys(&Target::new("r1"), &config("no"));
+        assert_eq!((trust.policy(), trust.new_keys_file()), (Policy::TrustNew, None));
+        assert_eq!(trust.given_files().collect::<Vec<_>>(), [std::path::Path::new("/dev/null")], "the machine's count");
+        let trust = host_keys(&Target::new("r1"), &config("yes"));
+        assert_eq!(trust.policy(), Policy::Refuse);
+        // Whoever asks in code for new keys to be written down gets that.
+        let asked = host_keys(&Target::new("r1").host_keys(HostKeys::accept_new()), &config("yes"));
+        assert_eq!((asked.policy(), asked.new_keys_file()), (Policy::WriteDown, HostKeys::known().new_keys_file()));
+    }
+
+    #[tokio::test]
+    async fn old_algorithms_that_the_caller_asks_for_go_before_the_lists_of_a_file() {
+        let config = HostConfig { kex: Some("curve25519-sha256".into()), ..HostConfig::default() };
+        let target = Target::new("r1");
+        assert_eq!(algorithms(&target, &config).expect("settled").kex.as_deref(), Some("curve25519-sha256"));
+        let legacy = target.legacy_algorithms();
+        assert_eq!(algorithms(&legacy, &config).expect("settled").kex, None);
+        let own = algorithms(&legacy.argument("kex_algorithms", "+x"), &config).expect("settled");
+        assert_eq!(own.kex.as_deref(), Some("+x"));
     }
 
     #[tokio::test]

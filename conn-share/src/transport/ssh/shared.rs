@@ -2,14 +2,21 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
 
 use tokio::sync::Mutex as AsyncMutex;
+use tokio::time::Instant;
 
 use super::carrier::{Carrier, Place};
 use super::settings::Settings;
 use super::shell::Shell;
-use super::{Attempt, lost, no_tunnel, start_shell};
+use super::{Attempt, OPENING_SHELL as PHASE, lost, no_tunnel, start_shell};
 use crate::Result;
+use crate::transport::printable;
+
+/// So long it is believed that a session has no room for more shells than it had when one was refused. The server may still have been busy
+/// with one that had just been closed, or with somebody else's; and one refused request in a while costs little.
+pub(super) const ROOM_REMEMBERED: Duration = Duration::from_secs(60);
 
 /// The sessions that a target and its clones share.
 #[derive(Clone)]
@@ -29,8 +36,8 @@ struct Way {
 
 struct Open {
     carrier: Weak<Carrier>,
-    /// The server had no room for more than so many shells.
-    room: usize,
+    /// The server had no room for more than so many shells, and when that was.
+    room: Option<(usize, Instant)>,
 }
 
 impl SharedTransports {
@@ -40,19 +47,23 @@ impl SharedTransports {
 
     /// A shell over a session that has room, or a new session.
     pub(super) async fn shell(&self, attempt: &Attempt, settings: &Settings) -> Result<Shell> {
-        const PHASE: &str = "opening the shell";
         loop {
             let (place, is_new) = self.place(attempt, settings, &settings.jumps, Some(self.most)).await?;
             let carrier = Arc::clone(place.carrier());
             let opening = async { Ok(place.session_channel().await) };
             match attempt.phase(PHASE, opening).await? {
                 Ok(seat) => {
-                    let shell = async { start_shell(seat).await };
-                    return attempt.phase(PHASE, shell).await;
+                    let shell = async { Ok(start_shell(seat).await) };
+                    match attempt.phase(PHASE, shell).await? {
+                        // Some devices give a session any number of channels, and one of them a terminal.
+                        Err(why) if !is_new => {
+                            self.look_elsewhere(attempt, settings, &carrier, why.to_string()).await?
+                        }
+                        done => return done.map_err(|error| error.with_phase(PHASE)),
+                    }
                 }
-                Err(russh::Error::ChannelOpenFailure(reason)) if !is_new => {
-                    tracing::debug!(?reason, host = %settings.name, "the server refuses a further shell over one transport; another is opened");
-                    attempt.phase(PHASE, self.is_full(settings, &carrier)).await?;
+                Err(why @ russh::Error::ChannelOpenFailure(_)) if !is_new => {
+                    self.look_elsewhere(attempt, settings, &carrier, why.to_string()).await?;
                 }
                 // Lost between the look and the request: like one that was never found.
                 Err(_) if !is_new && !carrier.is_open() => {}
@@ -93,13 +104,15 @@ impl SharedTransports {
         let mut open = attempt.phase("waiting for another login", async { Ok(way.open.lock().await) }).await?;
         open.retain(|open| open.carrier.upgrade().is_some_and(|carrier| carrier.is_open()));
         for open in open.iter() {
-            let most = most.map_or(usize::MAX, |most| most.min(open.room));
+            let believed = open.room.filter(|(_, at)| at.elapsed() < ROOM_REMEMBERED);
+            let room = believed.map_or(usize::MAX, |(room, _)| room);
+            let most = most.map_or(usize::MAX, |most| most.min(room));
             if let Some(place) = open.carrier.upgrade().and_then(|carrier| carrier.reserve(most)) {
                 return Ok((place, false));
             }
         }
         let place = attempt.carrier(settings, jumps).await?.first();
-        open.push(Open { carrier: Arc::downgrade(place.carrier()), room: usize::MAX });
+        open.push(Open { carrier: Arc::downgrade(place.carrier()), room: None });
         Ok((place, true))
     }
 
@@ -121,11 +134,19 @@ impl SharedTransports {
     }
 
     /// Notes that the server gives this session no more shells than it has.
-    async fn is_full(&self, settings: &Settings, carrier: &Arc<Carrier>) -> Result<()> {
+    async fn look_elsewhere(
+        &self,
+        attempt: &Attempt,
+        settings: &Settings,
+        carrier: &Arc<Carrier>,
+        why: String,
+    ) -> Result<()> {
+        let (why, host) = (printable(&why), &settings.name);
+        tracing::debug!(%why, %host, "the server refuses a further shell over one transport; another is opened");
         let way = self.way(settings, &settings.jumps);
-        let mut open = way.open.lock().await;
+        let mut open = attempt.phase(PHASE, async { Ok(way.open.lock().await) }).await?;
         for open in open.iter_mut().filter(|open| std::ptr::eq(open.carrier.as_ptr(), Arc::as_ptr(carrier))) {
-            open.room = carrier.taken();
+            open.room = Some((carrier.taken(), Instant::now()));
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! What a thousand devices with five SSH sessions each cost in memory: of this process alone, for the simulated routers run in
 //! another one.
 //!
-//! `ulimit -n 20000; cargo run --release --bin fleet -- 1000 5`, the numbers being those unless given.
+//! `ulimit -n 20000; cargo run --release --features talking --bin fleet -- 1000 5`, the numbers being those unless given.
 
 use std::error::Error;
 use std::fs;

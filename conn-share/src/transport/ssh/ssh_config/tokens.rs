@@ -8,24 +8,18 @@ pub(super) struct Tokens {
     home: Option<PathBuf>,
     local_user: String,
     /// As the caller wrote it.
-    original: String,
-    host: String,
-    port: String,
-    user: String,
+    pub(super) original: String,
+    pub(super) host: String,
+    pub(super) port: String,
+    pub(super) user: String,
+    /// The name that `known_hosts` files have for it.
+    pub(super) key_name: String,
 }
 
 impl Tokens {
     /// Those that say where we are.
     pub(super) fn here() -> Self {
         Self { home: std::env::home_dir(), local_user: local_user().unwrap_or_default(), ..Self::default() }
-    }
-
-    /// And those that say where we go.
-    pub(super) fn about(&mut self, original: &str, host: &str, port: u16, user: &str) {
-        self.original = original.to_owned();
-        self.host = host.to_owned();
-        self.port = port.to_string();
-        self.user = user.to_owned();
     }
 
     pub(super) fn local_user(&self) -> String {
@@ -36,35 +30,36 @@ impl Tokens {
         self.home.as_ref().map(|home| home.join(".ssh"))
     }
 
-    /// `HostName` knows `%h` and `%%` alone.
-    pub(super) fn host(&self, name: &str, original: &str) -> String {
-        expand(name, |token| match token {
-            'h' => Some(original.to_owned()),
-            _ => None,
-        })
-    }
-
     /// `~` at the start is the home folder.
-    pub(super) fn at_home(&self, path: &str) -> PathBuf {
-        match (path.strip_prefix("~/"), &self.home) {
-            (Some(rest), Some(home)) => home.join(rest),
-            _ => path.into(),
+    pub(super) fn at_home(&self, path: &str) -> Result<PathBuf, String> {
+        let Some(rest) = path.strip_prefix('~') else { return Ok(path.into()) };
+        let (name, rest) = rest.split_once('/').unwrap_or((rest, ""));
+        match &self.home {
+            Some(_) if !name.is_empty() => Err(format!("`~{name}`, somebody else's home folder, is not supported")),
+            Some(home) => Ok(home.join(rest)),
+            None => Err("the home folder is not known".to_owned()),
         }
     }
 
-    pub(super) fn path(&self, path: &str) -> PathBuf {
-        let path = variables(path);
+    /// A path with `~`, tokens and variables.
+    pub(super) fn path(&self, path: &str) -> Result<PathBuf, String> {
         let home = || self.home.as_ref().map(|home| home.display().to_string());
-        self.at_home(&expand(&path, |token| match token {
+        self.at_home(&expand(path, true, |token| match token {
             'd' => home(),
             'h' => Some(self.host.clone()),
+            'k' => Some(self.key_name.clone()),
             'n' => Some(self.original.clone()),
             'p' => Some(self.port.clone()),
             'r' => Some(self.user.clone()),
             'u' => Some(self.local_user.clone()),
             _ => None,
-        }))
+        })?)
     }
+}
+
+/// A `HostName`, which knows `%h` and `%%` alone.
+pub(super) fn host_name(name: &str, host: &str) -> Result<String, String> {
+    expand(name, false, |token| (token == 'h').then(|| host.to_owned()))
 }
 
 /// Who runs this program: by the system's list of accounts, as for `ssh`, or by the environment where that has no entry.
@@ -92,44 +87,35 @@ fn listed_user() -> Option<String> {
     None
 }
 
-/// Puts in what the tokens stand for; those that are not known stay.
-fn expand(text: &str, value: impl Fn(char) -> Option<String>) -> String {
-    let mut out = String::new();
-    let mut letters = text.chars();
-    while let Some(letter) = letters.next() {
-        if letter != '%' {
-            out.push(letter);
-            continue;
-        }
-        match letters.next() {
-            Some('%') => out.push('%'),
-            Some(token) => match value(token) {
-                Some(value) => out.push_str(&value),
-                None => out.extend(['%', token]),
-            },
-            None => out.push('%'),
-        }
-    }
-    out
-}
-
-/// Puts in `${NAME}` from the environment; one that is not set stays.
-fn variables(text: &str) -> String {
+/// Puts in what the tokens stand for, and `${NAME}` from the environment. As for `ssh`, what stands for nothing is a mistake: a path that
+/// keeps it would be missing in silence, or be made.
+fn expand(text: &str, variables: bool, value: impl Fn(char) -> Option<String>) -> Result<String, String> {
     let mut out = String::new();
     let mut rest = text;
-    while let Some((before, after)) = rest.split_once("${") {
-        let Some((name, behind)) = after.split_once('}') else { break };
+    while let Some(at) = rest.find(['%', '$']) {
+        let (before, found) = rest.split_at(at);
         out.push_str(before);
-        match std::env::var(name) {
-            Ok(value) => out.push_str(&value),
-            Err(_) => {
-                out.push_str("${");
-                out.push_str(name);
-                out.push('}');
+        let mut letters = found.chars();
+        let (sign, token) = (letters.next(), letters.next());
+        rest = letters.as_str();
+        match (sign, token) {
+            (Some('%'), Some('%')) => out.push('%'),
+            (Some('%'), Some(token)) => {
+                out.push_str(&value(token).ok_or_else(|| format!("the token `%{token}` is not supported here"))?);
+            }
+            (Some('%'), None) => return Err("a `%` at the end stands for nothing".to_owned()),
+            (_, Some('{')) if variables => {
+                let (name, behind) = rest.split_once('}').ok_or("a `${` is not closed")?;
+                let value = std::env::var(name);
+                out.push_str(&value.map_err(|_| format!("the environment has no {name}"))?);
+                rest = behind;
+            }
+            _ => {
+                out.push('$');
+                rest = found.get(1..).unwrap_or_default();
             }
         }
-        rest = behind;
     }
     out.push_str(rest);
-    out
+    Ok(out)
 }

@@ -111,3 +111,25 @@ async fn a_file_that_is_missing_is_said_before_anything_else() {
     let (kind, ..) = failure(open_over(Script::new().serve(), &target().host_keys(trust)).await);
     assert_eq!(kind, ErrorKind::Config);
 }
+
+#[tokio::test]
+async fn a_configuration_that_keeps_no_file_trusts_a_new_host_and_writes_nothing() {
+    let folder = Folder::new("no-file");
+    let machines = folder.file("machines", &[line("r2", &ed25519(1))]);
+    let lines = format!("UserKnownHostsFile none\nGlobalKnownHostsFile {}\n", machines.display());
+    let configured = |name: &str, strict: &str| {
+        let config = folder.0.join(name);
+        std::fs::write(&config, format!("{lines}StrictHostKeyChecking {strict}\nIdentityAgent none\n")).unwrap();
+        target().host_keys(HostKeys::default()).ssh_config(config)
+    };
+    open_over(Script::new().serve(), &configured("config", "no")).await.unwrap();
+    let (kind, ..) = failure(open_over(Script::new().serve(), &configured("config", "yes")).await);
+    assert_eq!(kind, ErrorKind::HostKey);
+    assert!(!std::path::Path::new("none").exists(), "a file of that name was made");
+    // A key that has changed is refused all the same.
+    folder.file("machines", &[line("r1", &ed25519(2))]);
+    let (kind, _, text) = failure(open_over(Script::new().serve(), &configured("config", "no")).await);
+    assert_eq!(kind, ErrorKind::HostKey);
+    assert!(text.contains("another key than before"), "{text}");
+    assert_eq!(std::fs::read_to_string(&machines).unwrap().lines().count(), 1);
+}

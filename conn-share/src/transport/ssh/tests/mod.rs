@@ -1,4 +1,5 @@
 mod host_key;
+mod keys;
 mod life;
 mod login;
 mod server;

@@ -51,6 +51,14 @@ pub(super) struct Script {
     pub(super) logins: Arc<Mutex<Vec<String>>>,
     /// Channels that are open now.
     pub(super) channels: Arc<AtomicUsize>,
+    /// How many there may be at a time, in all sessions together.
+    pub(super) room: Arc<AtomicUsize>,
+    /// Channels that were refused since there was no room.
+    pub(super) refused: Arc<AtomicUsize>,
+    /// Has one terminal for each session.
+    pub(super) one_terminal: bool,
+    /// Greets and closes each channel as soon as it is open.
+    pub(super) closes: bool,
 }
 
 impl Script {
@@ -68,6 +76,10 @@ impl Script {
             flood: false,
             logins: Arc::default(),
             channels: Arc::default(),
+            room: Arc::new(AtomicUsize::new(usize::MAX)),
+            refused: Arc::default(),
+            one_terminal: false,
+            closes: false,
         }
     }
 
@@ -90,7 +102,7 @@ impl Script {
         (stream, switch)
     }
 
-    fn serve_on(&self, stream: DuplexStream) {
+    pub(super) fn serve_on(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
         let preferred = if self.old {
             Preferred {
                 kex: vec![kex::DH_G1_SHA1].into(),
@@ -110,7 +122,7 @@ impl Script {
             inactivity_timeout: None,
             ..Config::default()
         };
-        let actor = Actor { script: self.clone(), floods: HashMap::new() };
+        let actor = Actor { script: self.clone(), floods: HashMap::new(), terminals: 0 };
         tokio::spawn(async move {
             if let Ok(session) = run_stream(Arc::new(config), stream, actor).await {
                 let _ = session.await;
@@ -190,6 +202,7 @@ pub(super) fn ecdsa() -> PrivateKey {
 struct Actor {
     script: Script,
     floods: HashMap<ChannelId, AbortHandle>,
+    terminals: usize,
 }
 
 impl Actor {
@@ -274,13 +287,22 @@ impl Handler for Actor {
 
     async fn channel_open_session(
         &mut self,
-        _channel: Channel<Msg>,
+        channel: Channel<Msg>,
         reply: ChannelOpenHandle,
         session: &mut Session,
     ) -> Result<(), russh::Error> {
-        if self.play(At::Channel, Some(session))? {
+        let is_full = self.script.channels.load(Relaxed) >= self.script.room.load(Relaxed);
+        self.script.refused.fetch_add(usize::from(is_full), Relaxed);
+        if self.play(At::Channel, Some(session))? && !is_full {
             self.script.channels.fetch_add(1, Relaxed);
             reply.accept().await;
+            if self.script.closes {
+                let (handle, greeting) = (session.handle(), self.script.greeting.clone());
+                tokio::spawn(async move {
+                    let _ = handle.data(channel.id(), greeting).await;
+                    let _ = handle.close(channel.id()).await;
+                });
+            }
         } else {
             reply.reject(ChannelOpenFailure::ResourceShortage).await;
         }
@@ -298,7 +320,8 @@ impl Handler for Actor {
         _modes: &[(Pty, u32)],
         session: &mut Session,
     ) -> Result<(), russh::Error> {
-        if self.play(At::Terminal, Some(session))? {
+        self.terminals += 1;
+        if self.play(At::Terminal, Some(session))? && !(self.script.one_terminal && self.terminals > 1) {
             session.channel_success(channel)
         } else {
             session.channel_failure(channel)

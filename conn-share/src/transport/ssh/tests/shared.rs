@@ -1,20 +1,22 @@
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::time::Instant;
 
 use super::life::{polled, reason};
-use super::server::{Break, Script, Switch};
+use super::server::{At, Break, Script, Switch};
 use super::{LIMIT, read_to, target, tasks_left};
-use crate::ErrorKind;
 use crate::deadline::Deadline;
 use crate::transport::Transport;
 use crate::transport::ssh::carrier::Carrier;
 use crate::transport::ssh::settings::Settings;
+use crate::transport::ssh::shared::{ROOM_REMEMBERED, SharedTransports};
 use crate::transport::ssh::shell::Shell;
 use crate::transport::ssh::{Attempt, Channels, Prepared, host_record, identity, start_shell};
+use crate::{ErrorKind, Target};
 
 /// A session for several channels with a server that plays `script`.
 async fn carrier(script: &Script) -> (Arc<Carrier>, Switch) {
@@ -89,6 +91,55 @@ async fn a_shell_dropped_at_every_poll_of_its_opening_leaves_no_channel_behind()
 }
 
 #[tokio::test]
+async fn a_channel_that_comes_when_its_caller_is_about_to_go_is_closed() {
+    let script = Script::new();
+    let (carrier, _switch) = carrier(&script).await;
+    let _kept = shell(&carrier).await;
+    let place = carrier.reserve(10).unwrap();
+    let mut opening = Box::pin(place.session_channel());
+    assert!(polled(opening.as_mut(), 1).await.is_none());
+    // The answer comes, and is not looked at.
+    tasks_left().await;
+    assert_eq!(script.channels.load(Relaxed), 2);
+    drop(opening);
+    tasks_left().await;
+    assert_eq!((script.channels.load(Relaxed), carrier.taken()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_ends_before_it_is_taken_ends_for_whoever_takes_it() {
+    let script = Script { closes: true, ..Script::new() };
+    let (carrier, _switch) = carrier(&script).await;
+    let seat = carrier.reserve(10).unwrap().session_channel().await.unwrap();
+    tasks_left().await;
+    let mut taken = Shell::seated(seat);
+    let mut said = String::new();
+    let read = tokio::time::timeout(LIMIT, taken.read_to_string(&mut said)).await;
+    read.expect("it never ended").unwrap();
+    assert_eq!(said, "r1# ");
+    drop((taken, carrier));
+    assert_eq!(tasks_left().await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_ends_before_a_channel_is_taken_ends_for_whoever_takes_it() {
+    let script = Script::new();
+    let (carrier, switch) = carrier(&script).await;
+    let seat = carrier.reserve(10).unwrap().session_channel().await.unwrap();
+    switch.break_it();
+    while carrier.is_open() {
+        let _ = seat.requests().unwrap().data_bytes(b"x".to_vec()).await;
+        tokio::task::yield_now().await;
+    }
+    tasks_left().await;
+    let mut taken = Shell::seated(seat);
+    let read = tokio::time::timeout(LIMIT, taken.read(&mut [0])).await;
+    let error = read.expect("it never ended").unwrap_err();
+    assert_eq!(reason(&error), ErrorKind::Disconnected, "{error}");
+    assert!(!taken.line().is_open());
+}
+
+#[tokio::test]
 async fn the_end_of_one_is_not_the_end_of_the_others_and_the_end_of_all_is() {
     let script = Script::new();
     let (carrier, switch) = carrier(&script).await;
@@ -123,4 +174,70 @@ async fn the_end_of_one_is_not_the_end_of_the_others_and_the_end_of_all_is() {
     }
     drop((last, other, carrier));
     assert_eq!(tasks_left().await, 0);
+}
+
+/// Everybody's logins to a server on loopback, counted.
+async fn listen(script: &Script) -> (Target, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut target = target().port(listener.local_addr().unwrap().port());
+    target.host = "127.0.0.1".to_owned();
+    let (script, logins) = (script.clone(), Arc::new(AtomicUsize::new(0)));
+    let counted = Arc::clone(&logins);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Relaxed);
+            script.serve_on(stream);
+        }
+    });
+    (target, logins)
+}
+
+#[tokio::test]
+async fn what_a_server_had_no_room_for_once_is_tried_again_later() {
+    let script = Script::new();
+    let (target, logins) = listen(&script).await;
+    let shared = SharedTransports::new(10);
+    let settings = Settings::of(&target).await.unwrap();
+    let attempt = || Attempt::new(&target, Deadline::after(LIMIT));
+    let first = shared.shell(&attempt(), &settings).await.unwrap();
+    // At this moment, one is all that it takes.
+    script.room.store(1, Relaxed);
+    let (kind, _, text) = super::failure(shared.shell(&attempt(), &settings).await);
+    assert_eq!((kind, script.refused.load(Relaxed), logins.load(Relaxed)), (ErrorKind::Busy, 2, 2), "{text}");
+    script.room.store(usize::MAX, Relaxed);
+
+    // For a while that is believed, without a question.
+    let second = shared.shell(&attempt(), &settings).await.unwrap();
+    assert_eq!((script.refused.load(Relaxed), logins.load(Relaxed)), (2, 3));
+    drop(second);
+    tokio::time::pause();
+    tokio::time::advance(ROOM_REMEMBERED).await;
+    tokio::time::resume();
+    let second = shared.shell(&attempt(), &settings).await.unwrap();
+    assert_eq!((script.refused.load(Relaxed), logins.load(Relaxed)), (2, 3), "it went to another session");
+    drop((first, second));
+}
+
+#[tokio::test]
+async fn a_server_that_has_one_terminal_for_a_session_gets_another_session() {
+    let script = Script { one_terminal: true, ..Script::new() };
+    let (target, logins) = listen(&script).await;
+    let shared = SharedTransports::new(10);
+    let settings = Settings::of(&target).await.unwrap();
+    let attempt = || Attempt::new(&target, Deadline::after(LIMIT));
+    let mut shells = Vec::new();
+    for number in 1..4 {
+        shells.push(shared.shell(&attempt(), &settings).await.unwrap());
+        assert_eq!(logins.load(Relaxed), number);
+    }
+    for shell in &mut shells {
+        assert_eq!(read_to(shell, "r1# ").await, "r1# ");
+    }
+    // A refusal in a session of its own is one.
+    let script = Script { refuses: Some(At::Terminal), ..Script::new() };
+    let (target, logins) = listen(&script).await;
+    let settings = Settings::of(&target).await.unwrap();
+    let (kind, phase, text) =
+        super::failure(shared.shell(&Attempt::new(&target, Deadline::after(LIMIT)), &settings).await);
+    assert_eq!((kind, phase, logins.load(Relaxed)), (ErrorKind::Refused, Some("opening the shell"), 1), "{text}");
 }

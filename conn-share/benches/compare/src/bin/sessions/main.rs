@@ -2,7 +2,7 @@
 //! real sshd with FRR's vtysh. The rounds take turns, so that whatever else the machine does hits both alike; printed are
 //! the medians of the rounds, and of their ratios. CPU is this process's own, servers not counted.
 //!
-//! As root, with FRR and sshd installed: `cargo run --release --bin sessions`, with the names of parts to run those only: `version`,
+//! As root, with FRR and sshd installed: `cargo run --release --features talking --bin sessions`, with the names of parts to run those only: `version`,
 //! `bgp`, `cold`, `five`, `long`; and, if named, `ours` and `bare`, one side of `five` alone for a profiler.
 
 mod bare;
