@@ -6,6 +6,7 @@ mod flood;
 mod lines;
 mod peer;
 mod talk;
+mod wraps;
 
 use std::sync::Arc;
 

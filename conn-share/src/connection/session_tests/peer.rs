@@ -35,6 +35,11 @@ pub(super) struct Manner {
     pub(super) style: Style,
     /// Knows `echo a''b`.
     pub(super) shell: bool,
+    /// What its prompts begin with.
+    pub(super) name: String,
+    /// It wraps what is typed at this column, by a line end (`\r\n`), by a blank and a carriage return (` \r`), or by the character at the
+    /// edge twice with a carriage return between (`\r`).
+    pub(super) wraps: Option<(usize, &'static str)>,
     /// Drawn above every prompt.
     pub(super) above: &'static str,
     /// Somebody else edits the configuration.
@@ -68,6 +73,8 @@ impl Default for Manner {
             slow_configure: false,
             style: Style::Cisco,
             shell: false,
+            name: "r1".to_owned(),
+            wraps: None,
             above: "",
             contested: false,
         }
@@ -185,7 +192,13 @@ impl Device {
             }
             key => {
                 self.typed.push(key);
-                self.say(&char::from(key).to_string().repeat(self.manner.echoes)).await
+                self.say(&char::from(key).to_string().repeat(self.manner.echoes)).await?;
+                let column = self.manner.name.len() + self.mode.len() + self.typed.len();
+                match self.manner.wraps {
+                    Some((width, "\r")) if column % width == 1 => self.say(&format!("\r{}", char::from(key))).await,
+                    Some((width, wrap)) if wrap != "\r" && column.is_multiple_of(width) => self.say(wrap).await,
+                    _ => Ok(()),
+                }
             }
         }
     }
@@ -211,7 +224,7 @@ impl Device {
             (Style::Junos, _) => "\r\n{master}\r\n",
             _ => self.manner.above,
         };
-        let prompt = format!("{above}r1{}", self.mode);
+        let prompt = format!("{above}{}{}", self.manner.name, self.mode);
         self.say(&prompt).await
     }
 
