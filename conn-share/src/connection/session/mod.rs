@@ -254,6 +254,7 @@ impl Session {
         self.sent = None;
         self.tail.clear();
         self.standing = Standing::InStep;
+        self.known.in_step();
         Ok(answer)
     }
 

@@ -204,7 +204,10 @@ impl Device {
     }
 
     async fn enter(&mut self) -> io::Result<()> {
-        if self.manner.echoes > 0 {
+        // As busybox does it: the wrap was the line end.
+        let column = self.manner.name.len() + self.mode.len() + self.typed.len();
+        let wrapped = |(width, wrap)| wrap == "\r\n" && !self.typed.is_empty() && column % width == 0;
+        if self.manner.echoes > 0 && !self.manner.wraps.is_some_and(wrapped) {
             self.say("\r\n").await?;
         }
         let command = String::from_utf8_lossy(&std::mem::take(&mut self.typed)).into_owned();
