@@ -196,6 +196,30 @@ mod tests {
     }
 
     #[test]
+    fn scrolled_sideways() {
+        // mksh on eighty columns: the line is drawn again from its start, without the prompt, and a mark at the edge.
+        let back = "\x08".repeat(19);
+        let (z, mark) = ("z".repeat(90), format!("{}<", " ".repeat(18)));
+        let command = format!("echo {z} | wc -c");
+        let first = format!("echo {}\r{}{mark}{back}{}", &z[..73], &z[..61], &z[..18]);
+        let heard = format!("{first}\r{}{mark}{back}z | wc -c\r\r\n91\r\n", &z[..61]);
+        assert_eq!(after("$ ", &command, heard.as_bytes()).as_deref(), Some("91\r\n"));
+        let command = "echo abcdefghijklmnopqrstuvwxyz0123456789 abcdefghijklmnopqrstuvwxyz0123456789 | wc -c";
+        let heard = format!(
+            "echo abcdefghijklmnopqrstuvwxyz0123456789 abcdefghijklmnopqrstuvwxyz01234567\r\
+             lmnopqrstuvwxyz0123456789 abcdefghijklmnopqrstuvwxyz01234567{mark}{back}89 | wc -c\r\r\n74\r\n"
+        );
+        assert_eq!(after("$ ", command, heard.as_bytes()).as_deref(), Some("74\r\n"));
+        // Behind the prompt, with a mark before what is left of the command.
+        let command = "show running-config | include description of the interface";
+        let heard = format!("{}{}$include description of the interface\r\nx\r\n", &command[..40], "\x08".repeat(40));
+        assert_eq!(after("r1#", command, heard.as_bytes()).as_deref(), Some("x\r\n"));
+        // What was drawn over it is not the end of the command.
+        let heard = format!("{}\rsomething else altogether\r\nx\r\n", &command[..40]);
+        assert_eq!(after("r1#", command, heard.as_bytes()), None);
+    }
+
+    #[test]
     fn output_is_no_echo() {
         assert_eq!(after("r1# ", "show version", b"FRR\r\n"), None);
         assert_eq!(after("r1# ", "show version", b"\r\nshow version\r\n"), None);

@@ -5,6 +5,7 @@ mod cut;
 mod flood;
 mod lines;
 mod peer;
+mod refusals;
 mod talk;
 mod wraps;
 

@@ -330,6 +330,17 @@ impl Device {
                 self.mode = "-new# ";
                 Ok(())
             }
+            "leave" => {
+                self.say("failed to connect to any daemons\r\n").await?;
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            // Asks, repeats the answer, and comes to no end.
+            "ask" => {
+                self.say(rest).await?;
+                let answer = self.secret().await?;
+                self.say(&format!("\r\n% Error opening scp://{answer}@h/")).await?;
+                std::future::pending().await
+            }
             "die" => Err(io::ErrorKind::BrokenPipe.into()),
             "enable" => {
                 self.say("Password: ").await?;
