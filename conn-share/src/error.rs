@@ -58,7 +58,7 @@ pub enum ErrorKind {
     Disconnected,
     /// Something took longer than its limit.
     Timeout,
-    /// The peer refused the user name, password or key.
+    /// The peer refused the user name, password or key; or it was given the password and then hung up, or said something that is no prompt.
     Authentication,
     /// The peer's host key is unknown, changed or revoked.
     HostKey,

@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 
 use super::OnLine;
 use super::gate::LoginGate;
+use super::hidden::Hidden;
 use super::log::Logging;
 use super::session::{ExecuteOptions, Login, Session, SessionOptions};
 use crate::cli::Platform;
@@ -130,6 +131,8 @@ impl Link {
             Some(platform) => Arc::new(platform),
             None => platform_of(target)?,
         };
+        let secrets = [&target.credential.password, &target.credential.passphrase, &target.enable];
+        let hidden = Hidden::keeping(secrets.into_iter().flatten());
         let login = Login {
             platform,
             username: target.credential.username.clone(),
@@ -138,10 +141,10 @@ impl Link {
             line_end: options.line_end.unwrap_or_else(|| line_end.to_owned()),
             console,
             max_output: options.max_output.unwrap_or(MAX_OUTPUT),
+            hidden,
         };
-        let secrets = [&target.credential.password, &target.credential.passphrase, &target.enable];
         let logging = options.log.or_else(|| target.log.clone());
-        let logging = logging.map(|log| Logging::new(log, &target.name, secrets.into_iter().flatten()));
+        let logging = logging.map(|log| Logging::new(log, &target.name, login.hidden.clone()));
         let disconnect_timeout = options.disconnect_timeout.unwrap_or(DISCONNECT_TIMEOUT);
         Ok(Self {
             opener,
@@ -347,9 +350,7 @@ impl Link {
 
     /// What answers a question may be a secret.
     fn hide(&self, options: &ExecuteOptions) {
-        if let Some(logging) = &self.logging {
-            logging.hide(&options.interactions);
-        }
+        self.login.hidden.hide(&options.interactions);
     }
 
     fn deadline(&self, limit: Option<Duration>) -> Deadline {

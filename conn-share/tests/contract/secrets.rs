@@ -112,6 +112,27 @@ fn print_failed<T: fmt::Debug>(result: conn_share::Result<T>) {
     print_error(&result.expect_err("this one has to fail"));
 }
 
+/// The port of a device that asks for a password and repeats it behind `ending`.
+async fn repeating(ending: &'static str, closes: bool) -> u16 {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+    let port = listener.local_addr().expect("bound").port();
+    tokio::spawn(async move {
+        let (mut device, _) = listener.accept().await?;
+        device.write_all(b"Password: ").await?;
+        let mut given = String::new();
+        while !given.ends_with('\r') {
+            given.push(char::from(device.read_u8().await?));
+        }
+        device.write_all(format!("{ending}{}", given.trim()).as_bytes()).await?;
+        if !closes {
+            std::future::pending::<()>().await;
+        }
+        io::Result::Ok(())
+    });
+    port
+}
+
 #[tokio::test]
 async fn no_log_error_or_debug_text_has_a_secret_in_it() {
     tracing::subscriber::set_global_default(Listener).unwrap();
@@ -174,6 +195,13 @@ async fn no_log_error_or_debug_text_has_a_secret_in_it() {
         print(format_args!("{:?}", connection.execute("show version").await.expect("a new session")));
     }
     device.disconnect_all().await.expect("closes");
+
+    // What a device repeats of what it was given, when it refuses and when it goes silent.
+    for (ending, closes) in [("\r\n% Login invalid for ", true), ("\r\nUnknown user ", false)] {
+        let target = Target::new("127.0.0.1").port(repeating(ending, closes).await).username("admin").password(WRONG);
+        let target = target.connect_timeout(Duration::from_secs(2)).log(log.clone());
+        print_failed(TelnetConnection::from_target(&target).expect("valid").connect().await);
+    }
 
     // What is only shown.
     let target = Target::new("127.0.0.1").port(ssh).username("admin").password(PASSWORD).enable(ENABLE);

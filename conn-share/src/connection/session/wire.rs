@@ -60,7 +60,10 @@ impl Session {
             None => return Ok(None),
         };
         match result {
-            Ok(0) => Err(Fault::Wire(self.lose(io::ErrorKind::UnexpectedEof.into()))),
+            Ok(0) => {
+                self.standing = Standing::Lost;
+                Err(Fault::Closed)
+            }
             Ok(read) => {
                 self.keep_tail(read);
                 Ok(Some(read))
@@ -81,7 +84,7 @@ impl Session {
     fn lose(&mut self, error: io::Error) -> Error {
         self.standing = Standing::Lost;
         if error.kind() == io::ErrorKind::UnexpectedEof {
-            return Error::new(ErrorKind::Disconnected, "the device closed the session");
+            return super::closed("");
         }
         match error.downcast::<Error>() {
             Ok(error) => error,
