@@ -54,6 +54,11 @@ pub(crate) fn shown(command: &str) -> String {
     /// As much as tells one command from another.
     const LENGTH: usize = 40;
     let masked = masked(command);
+    // As most are: nothing to escape, and nothing left out.
+    let plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\'' | b'\\');
+    if masked.len() <= LENGTH && masked.bytes().all(plain) {
+        return masked;
+    }
     let mut shown: String = masked.chars().take(LENGTH).flat_map(char::escape_debug).collect();
     if masked.chars().nth(LENGTH).is_some() {
         shown.push('…');
@@ -65,12 +70,18 @@ pub(crate) fn shown(command: &str) -> String {
 ///
 /// Where no word announces it, a secret stays: `snmp-server host 192.0.2.1 version 2c COMMUNITY`, `authentication text SECRET`.
 pub(crate) fn masked(line: &str) -> String {
-    // Every pool call comes by here, so nothing is allocated to compare.
-    let holds = |word: &str, part: &str| {
-        word.as_bytes().windows(part.len()).any(|here| here.eq_ignore_ascii_case(part.as_bytes()))
+    // Every pool call comes by here, so nothing is allocated to compare, and a word is gone through once.
+    let begins = |here: &[u8]| {
+        let parts: &[&str] = match here {
+            [b'p' | b'P', ..] => &["passw", "passphrase", "psk"],
+            [b's' | b'S', ..] => &["secret", "shared-key"],
+            [b'c' | b'C', ..] => &["community"],
+            _ => &[],
+        };
+        parts.iter().any(|part| here.get(..part.len()).is_some_and(|here| here.eq_ignore_ascii_case(part.as_bytes())))
     };
     let announces = |word: &str| {
-        ["passw", "passphrase", "secret", "community", "psk", "shared-key"].iter().any(|part| holds(word, part))
+        (0..word.len()).any(|at| begins(word.as_bytes().get(at..).unwrap_or_default()))
             || ["key", "key-string", "md5"].iter().any(|whole| word.eq_ignore_ascii_case(whole))
             || word.as_bytes().last_chunk::<4>().is_some_and(|end| end.eq_ignore_ascii_case(b"-key"))
             || word.as_bytes().split_first_chunk::<3>().is_some_and(|(start, rest)| {

@@ -105,6 +105,8 @@ pub(crate) struct Exchange {
     finding: bool,
     /// Bytes came since a question was asked.
     replied: bool,
+    /// A question was asked while the one before had no reply.
+    hasty: bool,
     /// The lines above the prompt are what this is to find out: nothing is taken off the answer.
     raw: bool,
     /// Lines were handed out: what is left of the answer begins with a new line.
@@ -126,7 +128,11 @@ impl Exchange {
     /// Sends `command` and reads its answer.
     pub(crate) fn command(known: &Known, command: &str, now: Duration) -> Self {
         let mut exchange = Self::new(known, Goal::Answer, command, now);
-        exchange.out.push_back(format!("{command}{}", known.line_end).into_bytes());
+        // With room for the keys of a proof.
+        let mut write = Vec::with_capacity(command.len() + known.line_end.len() + 2);
+        write.extend_from_slice(command.as_bytes());
+        write.extend_from_slice(known.line_end.as_bytes());
+        exchange.out.push_back(write);
         exchange
     }
 
@@ -169,6 +175,7 @@ impl Exchange {
             pages: 0,
             finding: false,
             replied: false,
+            hasty: false,
             raw: false,
             handed: false,
             below: None,
@@ -213,7 +220,7 @@ impl Exchange {
             && let Some(write) = self.out.back_mut()
         {
             let probe = Probe::ahead();
-            write.extend(probe.bytes(""));
+            write.extend_from_slice(probe.keys());
             self.ask(probe);
         }
         self
@@ -305,16 +312,13 @@ impl Exchange {
             let _ = self.screen.feed(&held);
             return None;
         }
-        let Some(line) = self.screen.last_line() else { return self.when_mute(now) };
+        let Some(line) = self.screen.last_line() else { return self.at_no_line(now) };
         if self.known.platform.is_pager(&line) {
             let due = self.stirred + SETTLE;
             if self.goal == Goal::Answer && now < due && !self.known.platform.is_pager_alone(&line) {
                 return Some(Step::Wait(Some(due)));
             }
-            let key = if self.goal == Goal::Step { "q" } else { " " };
-            self.out.push_back(key.as_bytes().to_vec());
-            self.screen.clear_line();
-            self.pages += 1;
+            self.page_on();
             return None;
         }
         if self.finding && self.probe.is_some() {
@@ -326,6 +330,28 @@ impl Exchange {
             return None;
         }
         self.at_line(&line, now)
+    }
+
+    /// Nothing that can be read stands before the cursor. birdc's pager moves it back to the start of its prompt, and waits.
+    fn at_no_line(&mut self, now: Duration) -> Option<Step> {
+        let returned = self.screen.returned_line();
+        if !returned.is_some_and(|line| self.known.platform.is_pager(&line)) {
+            return self.when_mute(now);
+        }
+        // A line end may follow, and then it was output.
+        let due = self.stirred + SETTLE;
+        if now < due {
+            return Some(Step::Wait(Some(due)));
+        }
+        self.page_on();
+        None
+    }
+
+    fn page_on(&mut self) {
+        let key = if self.goal == Goal::Step { "q" } else { " " };
+        self.out.push_back(key.as_bytes().to_vec());
+        self.screen.clear_line();
+        self.pages += 1;
     }
 
     /// The last line may be a prompt, or not.
@@ -362,11 +388,16 @@ impl Exchange {
 
     /// A question was asked that the device may not be able to answer.
     fn doubt(&mut self, line: &str, now: Duration) -> Option<Step> {
+        if line.ends_with("^A^K") {
+            // The terminal's own echo: the line editor is still to come.
+            return Some(Step::Wait(None));
+        }
         let enters = self.probe.as_ref().is_some_and(Probe::enters_a_line);
+        let shown = self.probe.as_ref().is_some_and(|probe| line.ends_with(probe.nonce()));
+        // What is echoed is answered, if slowly; and what comes now may be the answer to the question before.
+        let patient = shown || self.screen.sighting().is_some() || self.hasty;
         let due = self.stirred
-            + match self.replied {
-                // The terminal's own echo: the line editor is still to come.
-                true if line.ends_with("^A^K") => return Some(Step::Wait(None)),
+            + match self.replied && !patient {
                 // A prompt is the answer to the line that was entered, and there was no echo before it.
                 true if enters && self.is_exact(line) => DOUBT,
                 true => PATIENCE,
@@ -376,9 +407,11 @@ impl Exchange {
             return Some(Step::Wait(Some(due)));
         }
         // A line that is entered is answered by anything that is there at all: it is worth the wait.
-        if self.spent.len() + 1 >= TRIES && (self.replied || !enters) {
+        let hopeless = if self.replied { !patient } else { !enters };
+        if hopeless && self.spent.len() + 1 >= TRIES {
             return Some(Step::Stuck);
         }
+        self.hasty |= !self.replied;
         self.ask_fresh(now);
         None
     }

@@ -4,7 +4,7 @@ use super::echo::shown_twice;
 use super::known::Known;
 use super::nonce;
 use super::platform::Proof;
-use super::screen::Screen;
+use super::screen::{Screen, holds};
 
 /// Erases what was typed: to the start of the line, then to its end. Line editors obey; a terminal that merely echoes
 /// shows `^A^K`, other than for backspace and ctrl-U, which it obeys too.
@@ -45,7 +45,10 @@ impl Probe {
     /// The keys to type in one write with a command.
     pub(crate) fn ahead() -> Self {
         let nonce = nonce::digits(1);
-        Self { kind: Kind::Ahead, typed: format!("{nonce}\x08"), nonce, scrubbed: false }
+        let mut typed = String::with_capacity(2);
+        typed.push_str(&nonce);
+        typed.push('\x08');
+        Self { kind: Kind::Ahead, typed, nonce, scrubbed: false }
     }
 
     /// The question of the proof that is known to work; `None` where it asks none.
@@ -85,9 +88,14 @@ impl Probe {
         matches!(self.kind, Kind::Blank | Kind::Command)
     }
 
+    /// The keys, without a line end.
+    pub(crate) fn keys(&self) -> &[u8] {
+        self.typed.as_bytes()
+    }
+
     /// What to write.
     pub(crate) fn bytes(&self, line_end: &str) -> Vec<u8> {
-        let mut bytes = self.typed.clone().into_bytes();
+        let mut bytes = self.keys().to_vec();
         if self.enters_a_line() {
             bytes.extend_from_slice(line_end.as_bytes());
         }
@@ -211,8 +219,8 @@ impl Probe {
             Kind::Command => [format!("{}\n", self.typed), self.typed.clone()],
             Kind::Blank => return,
         };
-        // Looking for one character costs next to nothing, and there is seldom any.
-        let carets = text.contains('^');
+        // There is seldom any.
+        let carets = holds(text.as_bytes(), b'^');
         for shown in shown.iter().filter(|shown| !shown.is_empty() && (carets || !shown.contains('^'))) {
             if let Some(at) = text.find(shown) {
                 text.replace_range(at..at + shown.len(), "");

@@ -1,4 +1,5 @@
-//! Conversations with real servers, played to the engine again: whole, byte by byte, and cut in two at every position.
+//! Conversations with real servers, played to the engine again: whole, byte by byte, and cut in two at every position, or at many where
+//! an answer is long.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -27,8 +28,10 @@ fn manner(name: &str) -> Manner {
     let ssh =
         Manner { platform: "frr", proof: Proof::Typeahead, line_end: "\n", telnet: false, username: "", password: "" };
     match name {
-        "frr-ssh.txt" => ssh,
-        "frr-telnet.txt" => Manner { line_end: "\r\n", telnet: true, password: "vty-word", ..ssh },
+        "frr-ssh.txt" | "frr-ssh-long.txt" => ssh,
+        "frr-telnet.txt" | "frr-telnet-long.txt" => {
+            Manner { line_end: "\r\n", telnet: true, password: "vty-word", ..ssh }
+        }
         "linux-ssh.txt" => Manner { platform: "linux", proof: Proof::Keys, ..ssh },
         "telnetd.txt" => Manner {
             platform: "linux",
@@ -47,7 +50,8 @@ fn manner(name: &str) -> Manner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cut {
     Nowhere,
-    Everywhere,
+    /// Between all bytes, in the first turn from this one on.
+    Everywhere(usize),
     /// In the turn of this number, before this byte.
     Once(usize, usize),
 }
@@ -55,11 +59,38 @@ enum Cut {
 impl Cut {
     fn pieces(self, turn: usize, heard: Vec<u8>) -> Vec<Vec<u8>> {
         match self {
-            Self::Everywhere => heard.chunks(1).map(<[u8]>::to_vec).collect(),
+            Self::Everywhere(from) => {
+                let (whole, bytes) = heard.split_at(if turn == 0 { from } else { 0 });
+                [whole].into_iter().chain(bytes.chunks(1)).map(<[u8]>::to_vec).collect()
+            }
             Self::Once(in_turn, at) if in_turn == turn => vec![heard[..at].to_vec(), heard[at..].to_vec()],
             Self::Nowhere | Self::Once(..) => vec![heard],
         }
     }
+}
+
+/// Where to cut what was heard: everywhere, but in a long answer around its start, its end and what looks like a prompt on the way, and
+/// every so often in between. Each cut plays all of it again.
+fn positions(heard: &[u8]) -> Vec<usize> {
+    const SHORT: usize = 20_000;
+    /// A prime, so that the cuts fall on all parts of the lines.
+    const STRIDE: usize = 4_999;
+    const AROUND: usize = 40;
+    let length = heard.len();
+    if length <= SHORT {
+        return (0..=length).collect();
+    }
+    let prompts =
+        heard.windows(2).enumerate().filter(|(_, here)| [b"> ", b"# ", b"$ "].iter().any(|prompt| here == prompt));
+    // One in a few hundred of them, and a line end every so often, with what is left and right of either.
+    let prompts = prompts.map(|(at, _)| at + 2).step_by(487);
+    let ends = heard.windows(2).enumerate().filter(|(_, here)| *here == b"\r\n").map(|(at, _)| at + 1).step_by(991);
+    let special = prompts.chain(ends).flat_map(|at| at - 2..=at + 1);
+    let mut all: Vec<usize> = special.chain((0..length).step_by(STRIDE)).collect();
+    all.extend((0..AROUND).chain(length - AROUND..=length));
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 /// One command of a conversation, with the turns that it took: keys for a pager, a secret, the proof.
@@ -71,6 +102,21 @@ struct Asked {
 impl Asked {
     fn is_ahead(&self) -> bool {
         self.turns[0].typed.ends_with(TYPED_AHEAD)
+    }
+
+    /// How much of the first turn has to come in one piece. At the prompt that BIRD shows before its answer and takes back a session that
+    /// has heard no more asks its question, a line of blanks; where the answer is then paged it goes to the pager, which was not recorded.
+    fn in_one_piece(&self, manner: &Manner) -> usize {
+        const TAKEN_BACK: &[u8] = b"\r\x1b[K";
+        let paged = self.turns.iter().any(|turn| turn.typed == b" ");
+        match manner.proof {
+            Proof::Blank if paged => {
+                let heard = &self.turns[0].heard;
+                let at = heard.windows(TAKEN_BACK.len()).position(|here| here == TAKEN_BACK);
+                at.expect("a prompt that is taken back") + TAKEN_BACK.len()
+            }
+            _ => 0,
+        }
     }
 
     /// Plays it, and tells the answer.
@@ -214,9 +260,11 @@ fn replay(name: &str) -> Vec<(String, String)> {
             assert_eq!(asked.play(&known_then(), manner.telnet, cut), whole, "{name}: {:?} at {cut:?}", asked.command);
             compared += 1;
         };
-        check(Cut::Everywhere);
+        let from = asked.in_one_piece(&manner);
+        check(Cut::Everywhere(from));
         for (number, turn) in asked.turns.iter().enumerate() {
-            (0..=turn.heard.len()).for_each(|at| check(Cut::Once(number, at)));
+            let from = if number == 0 { from } else { 0 };
+            positions(&turn.heard).into_iter().filter(|at| *at >= from).for_each(|at| check(Cut::Once(number, at)));
         }
         if let Some(text) = by_eye(&asked) {
             assert_eq!(whole.text.trim_end(), text.trim_end(), "{name}: {:?}", asked.command);
@@ -248,6 +296,20 @@ fn the_routers_shell() {
 }
 
 #[test]
+fn long_answers() {
+    for (name, command, start) in
+        [("frr-ssh-long.txt", "show ip bgp", "*> "), ("frr-telnet-long.txt", "show ip route", "B>* ")]
+    {
+        let answers = replay(name);
+        let table = answer(&answers, command);
+        let routes = table.lines().filter(|line| line.starts_with(start)).count();
+        assert_eq!(routes, 5000, "{name}");
+        assert!(table.len() > 300_000, "{name}");
+        assert!(answer(&answers, "show version").contains("FRR"), "{name}: the next answer is its own");
+    }
+}
+
+#[test]
 fn the_routers_line() {
     let answers = replay("frr-telnet.txt");
     // The ages go on.
@@ -270,6 +332,9 @@ fn linux_shells() {
         assert_eq!(answer(&answers, "printf 'no end of line'"), "no end of line", "{name}");
         assert_eq!(answer(&answers, "seq 100"), counted.join("\n"), "{name}");
         assert_eq!(answer(&answers, "printf '\\033[31mred\\033[0m\\n'"), "red", "{name}");
+        if name == "telnetd.txt" {
+            assert_eq!(answer(&answers, "seq 100 | more -e"), counted.join("\n"));
+        }
     }
 }
 
@@ -279,6 +344,10 @@ fn bird() {
     assert!(answer(&answers, "show status").starts_with("BIRD 2"), "{answers:?}");
     assert_eq!(answer(&answers, "show route in 10.100.0.0/20").lines().count(), 17);
     assert_eq!(answer(&answers, "show nothing"), "No such command. Press `?' for help.");
+    // Through the pager: the table's name, and a line for each network.
+    let paged: Vec<&str> = answer(&answers, "show route in 10.100.0.0/18").lines().collect();
+    assert_eq!((paged.len(), paged[0]), (65, "Table master4:"));
+    assert!(paged[1..].iter().all(|line| line.starts_with("10.100.") && line.ends_with("* (200)")), "{paged:?}");
 }
 
 #[test]

@@ -144,6 +144,11 @@ impl Screen {
             .flatten()
     }
 
+    /// The line in the making, where a carriage return came last: the cursor is back at its start, or a line end is about to follow.
+    pub(crate) fn returned_line(&self) -> Option<String> {
+        (self.escape == Escape::Text && self.returned).then(|| self.line.up_to_cursor()).flatten()
+    }
+
     /// Whether the line in the making is `line`, with the cursor behind it.
     pub(crate) fn last_line_is(&self, line: &str) -> bool {
         self.escape == Escape::Text && !self.returned && self.line.is(line)
@@ -364,6 +369,13 @@ fn plain_run(bytes: &[u8]) -> usize {
 /// C0 controls but the tab, and DEL.
 fn is_control(byte: u8) -> bool {
     (byte < 0x20 && byte != b'\t') || byte == 0x7f
+}
+
+/// Whether `byte` is among `bytes`. Whole answers are searched for what is seldom there, so many bytes are compared at a time.
+pub(crate) fn holds(bytes: &[u8], byte: u8) -> bool {
+    let blocks = bytes.chunks_exact(32);
+    let rest = blocks.remainder().contains(&byte);
+    rest || blocks.map(|block| block.iter().fold(0, |found, one| found | u8::from(*one == byte))).any(|found| found > 0)
 }
 
 /// UTF-8 where it is; what is not, byte by byte as Latin-1.

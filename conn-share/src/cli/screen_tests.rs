@@ -134,3 +134,16 @@ fn random_bytes_cut_anywhere() {
         let _ = shown(&bytes);
     }
 }
+
+#[test]
+fn a_byte_is_found_wherever_it_is() {
+    for length in [0, 1, 31, 32, 33, 64, 100] {
+        let mut text = vec![b'x'; length];
+        assert!(!holds(&text, b'^'));
+        for at in 0..length {
+            text[at] = b'^';
+            assert!(holds(&text, b'^'), "{at} of {length}");
+            text[at] = b'x';
+        }
+    }
+}

@@ -29,4 +29,12 @@ pub(super) fn transcript(name: &str) -> Vec<Turn> {
 }
 
 /// All of them.
-pub(super) const ALL: [&str; 5] = ["frr-ssh.txt", "frr-telnet.txt", "linux-ssh.txt", "telnetd.txt", "bird-ssh.txt"];
+pub(super) const ALL: [&str; 7] = [
+    "frr-ssh.txt",
+    "frr-ssh-long.txt",
+    "frr-telnet.txt",
+    "frr-telnet-long.txt",
+    "linux-ssh.txt",
+    "telnetd.txt",
+    "bird-ssh.txt",
+];

@@ -35,7 +35,17 @@ pub struct SshConnection {
 }
 
 impl SshConnection {
-    /// A connection to `target`, unconnected.
+    /// A connection to `target`, unconnected: nothing is read, and nobody is asked, before [`Connection::connect`].
+    ///
+    /// ```
+    /// use conn_share::{Connection, SshConnection, Target};
+    ///
+    /// # fn main() -> conn_share::Result<()> {
+    /// let router = SshConnection::new(&Target::from_ssh_config("r1").platform("cisco_ios"))?;
+    /// assert!(!router.is_connected());
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
@@ -45,6 +55,16 @@ impl SshConnection {
     }
 
     /// As [`SshConnection::new`], with more set.
+    ///
+    /// ```
+    /// use conn_share::{SessionOptions, SshConnection, Target};
+    ///
+    /// # fn main() -> conn_share::Result<()> {
+    /// let small = SessionOptions::new().max_output(1 << 20);
+    /// let router = SshConnection::with_options(&Target::new("192.0.2.1").username("admin").password("secret"), small)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///

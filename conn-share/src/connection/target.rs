@@ -102,6 +102,12 @@ impl Target {
     }
 
     /// Sets [`Target::port`].
+    ///
+    /// ```
+    /// use conn_share::Target;
+    ///
+    /// let behind_a_console_server = Target::new("192.0.2.1").port(2003).name("r1 on its console");
+    /// ```
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
         self.port = Some(port);
@@ -115,7 +121,14 @@ impl Target {
         self
     }
 
-    /// Sets the password.
+    /// Sets the password. It answers the question where a device asks one (`keyboard-interactive`), too, and is tried after keys and agents.
+    ///
+    /// ```
+    /// use conn_share::{Secret, Target};
+    ///
+    /// let password: Secret = std::env::var("ROUTER_PASSWORD").unwrap_or_default().into();
+    /// let router = Target::new("192.0.2.1").username("admin").password(password);
+    /// ```
     #[must_use]
     pub fn password(mut self, password: impl Into<Secret>) -> Self {
         self.credential.password = Some(password.into());
@@ -156,7 +169,14 @@ impl Target {
         self
     }
 
-    /// Sets the passphrase of the key files; those that are not encrypted do without.
+    /// Sets the passphrase of the key files; those that are not encrypted do without. A key file that is named here and cannot be deciphered is an
+    /// error when a connection is opened; one of an SSH configuration is passed over.
+    ///
+    /// ```
+    /// use conn_share::Target;
+    ///
+    /// let router = Target::new("192.0.2.1").username("admin").keys(["id_work", "id_lab"]).passphrase("open sesame");
+    /// ```
     #[must_use]
     pub fn passphrase(mut self, passphrase: impl Into<Secret>) -> Self {
         self.credential.passphrase = Some(passphrase.into());
@@ -189,7 +209,15 @@ impl Target {
         self
     }
 
-    /// Sets which SSH host keys are trusted.
+    /// Sets which SSH host keys are trusted. Default: those in the user's and the machine's `known_hosts`, or what an
+    /// [SSH configuration](Target::ssh_config) says; once this is called, no configuration loosens it.
+    ///
+    /// ```
+    /// use conn_share::{HostKeys, Target};
+    ///
+    /// let lab = HostKeys::known().file("lab_known_hosts");
+    /// let router = Target::new("192.0.2.1").username("admin").password("secret").host_keys(lab);
+    /// ```
     #[must_use]
     pub fn host_keys(mut self, trust: HostKeys) -> Self {
         self.host_keys = trust;
@@ -272,9 +300,9 @@ impl Target {
         self.argument("ssh_algorithms", "legacy")
     }
 
-    /// Lets up to `shells` connections made from clones of this target share one SSH session, each with a shell of its own; those over the number,
-    /// and those that the server has no room for (`MaxSessions`, ten with OpenSSH) or no terminal, get another session, and for a minute the full one is not asked again. So the workers of a pool log in once
-    /// for several of them. Sessions with jump hosts are shared by all.
+    /// Lets up to `shells` connections made from clones of this target share one SSH session, each with a shell of its own. Those over the number,
+    /// and those that the server has no room for (`MaxSessions`, ten with OpenSSH) or gives no terminal, get another session; a session that was
+    /// full is not asked again for a minute. So the workers of a pool log in once for several of them. Sessions with jump hosts are shared by all.
     ///
     /// Default: every connection has a session of its own. Leave it so where logins are cheap: what is shared dies together when
     /// the peer does, and with devices that take one shell a session nothing is gained. A shell that ends, or is cut, leaves the
@@ -303,6 +331,12 @@ impl Target {
     }
 
     /// Sets the secret for `enable`.
+    ///
+    /// ```
+    /// use conn_share::Target;
+    ///
+    /// let router = Target::new("192.0.2.1").platform("cisco_ios").username("admin").password("secret").enable("more secret");
+    /// ```
     #[must_use]
     pub fn enable(mut self, secret: impl Into<Secret>) -> Self {
         self.enable = Some(secret.into());
@@ -330,14 +364,22 @@ impl Target {
         self
     }
 
-    /// Sets [`Target::connect_timeout`].
+    /// Sets [`Target::connect_timeout`]: one limit for connecting and logging in, jump hosts included. Default 30 s.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use conn_share::Target;
+    ///
+    /// let far = Target::new("192.0.2.1").connect_timeout(Duration::from_secs(90)).command_timeout(Duration::from_secs(120));
+    /// ```
     #[must_use]
     pub fn connect_timeout(mut self, limit: Duration) -> Self {
         self.connect_timeout = Some(limit);
         self
     }
 
-    /// Sets [`Target::command_timeout`].
+    /// Sets [`Target::command_timeout`]. Default 60 s; a single call may have its own.
     #[must_use]
     pub fn command_timeout(mut self, limit: Duration) -> Self {
         self.command_timeout = Some(limit);
@@ -345,13 +387,29 @@ impl Target {
     }
 
     /// Sets [`Target::log`].
+    ///
+    /// ```
+    /// use conn_share::{SessionLog, Target};
+    ///
+    /// let router = Target::new("192.0.2.1").log(SessionLog::to(std::io::stderr()));
+    /// ```
     #[must_use]
     pub fn log(mut self, log: SessionLog) -> Self {
         self.log = Some(log);
         self
     }
 
-    /// Sets one further argument.
+    /// Sets one further argument, as a testbed file may give it; for those of all sessions see [`SessionOptions`](crate::SessionOptions).
+    ///
+    /// SSH knows `ssh_config`, `proxy_jump`, `identity_file`, `certificate_file`, `identity_agent`, `identities_only` (`true`, `false`), `host_key_alias`,
+    /// `ssh_algorithms` (`default`, `legacy`), and lists of algorithms as OpenSSH writes them: `kex_algorithms`, `ciphers`, `macs`, `host_key_algorithms`,
+    /// `pubkey_accepted_algorithms`. Each goes before what a configuration says.
+    ///
+    /// ```
+    /// use conn_share::Target;
+    ///
+    /// let router = Target::new("r1").argument("proxy_jump", "me@bastion:2222").argument("ciphers", "^aes256-ctr");
+    /// ```
     #[must_use]
     pub fn argument(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.arguments.insert(name.into(), value.into());

@@ -86,7 +86,7 @@ impl<C: Connection> Connection for AsyncPool<C> {
     }
 
     async fn execute(&self, command: &str) -> Result<Reply> {
-        take(self, format!("execute(\"{}\")", shown(command)).into()).await?.execute(command).await
+        take(self, ["execute(\"", &shown(command), "\")"].concat().into()).await?.execute(command).await
     }
 
     async fn execute_lines(&self, command: &str, on_line: OnLine<'_>) -> Result<Reply> {

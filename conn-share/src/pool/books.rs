@@ -50,7 +50,7 @@ pub(super) enum Keeper {
 /// What to begin next.
 pub(super) enum Next<C> {
     Tend(usize, Box<Worker<C>>, Needs),
-    Close(usize, Box<Worker<C>>, bool),
+    Close(usize, Box<Worker<C>>),
     /// In this slot, after so many failures.
     Connect(usize, u32),
     /// Until the next attempt may begin.
@@ -88,7 +88,7 @@ impl<C> Books<C> {
             let only_close = !steady && wanted == 0;
             match self.slots.next_ailing(only_close) {
                 Some((at, worker, Remedy::Tend(needs))) => return Next::Tend(at, worker, needs),
-                Some((at, worker, Remedy::Close { heal })) => return Next::Close(at, worker, heal),
+                Some((at, worker, Remedy::Close)) => return Next::Close(at, worker),
                 None => {}
             }
         }

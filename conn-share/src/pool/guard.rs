@@ -111,8 +111,7 @@ impl<C: Send + 'static> WorkerGuard<C> {
     /// ```
     pub fn discard(mut guard: Self) {
         if let Some(worker) = guard.worker.take() {
-            let heal = guard.shared.options.heals();
-            guard.shared.give_back(guard.at, worker, Some(Remedy::Close { heal }), None);
+            guard.shared.give_back(guard.at, worker, Some(Remedy::Close), None);
         }
     }
 
@@ -127,8 +126,11 @@ impl<C: Send + 'static> WorkerGuard<C> {
 impl<C: Send + 'static> Drop for WorkerGuard<C> {
     fn drop(&mut self) {
         if let Some(worker) = self.worker.take() {
+            if self.shared.is_plain() && !std::thread::panicking() {
+                return self.shared.give_back(self.at, worker, None, None);
+            }
             // Reading the clock costs as much as the rest.
-            let now = self.shared.keeps_time(&worker).then(Instant::now);
+            let now = self.shared.keeps_time().then(Instant::now);
             let remedy = self.shared.look_back(&worker, now);
             self.shared.give_back(self.at, worker, remedy, now);
         }

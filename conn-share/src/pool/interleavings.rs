@@ -10,7 +10,7 @@ mod device;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::SeqCst;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -155,6 +155,55 @@ fn requests_dropped_wherever_they_are() {
             other.join().unwrap();
             assert_at_rest(&device, &pool, size);
             assert_eq!(device.most_open.load(SeqCst), size);
+        });
+    }
+}
+
+#[test]
+fn workers_that_need_nothing_go_from_hand_to_hand() {
+    for (size, changes) in [(1, false), (2, false), (2, true)] {
+        explore(SCHEDULES, move || {
+            reset_clock();
+            // Without hooks: whoever comes back may go on to the next as it is.
+            let connect = || std::future::ready(Ok::<_, &str>(Arc::new(AtomicBool::new(false))));
+            let pool = block_on(AsyncPool::builder(connect).size(size).start()).unwrap();
+            let users = [0, 1].map(|_| {
+                let pool = pool.clone();
+                thread::spawn(move || {
+                    for _ in 0..3 {
+                        let guard = block_on(pool.get_timeout(Duration::from_secs(60))).unwrap();
+                        assert!(!guard.swap(true, SeqCst), "two have the same worker");
+                        thread::yield_now();
+                        guard.store(false, SeqCst);
+                    }
+                })
+            });
+            let dropper = {
+                let pool = pool.clone();
+                thread::spawn(move || {
+                    for polls in [1, 2] {
+                        let mut get = Box::pin(pool.get());
+                        for _ in 0..polls {
+                            if poll_once(get.as_mut()).is_ready() {
+                                break;
+                            }
+                            thread::yield_now();
+                        }
+                    }
+                })
+            };
+            if changes {
+                pool.resize(1);
+                thread::yield_now();
+                pool.resize(2);
+            }
+            join(users);
+            dropper.join().unwrap();
+            let all: Vec<_> = (0..size).map(|_| block_on(pool.get()).unwrap()).collect();
+            assert!(matches!(pool.try_get(), Err(PoolError::NoneFree)));
+            let status = pool.status();
+            assert_eq!((status.on_loan, status.waiting, status.idle), (size, 0, 0), "{status:?}");
+            drop(all);
         });
     }
 }

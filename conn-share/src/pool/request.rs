@@ -24,39 +24,26 @@ pub(super) fn take<'a, C: Send + 'static>(
     place: &'static Location<'static>,
     purpose: Option<Arc<str>>,
 ) -> Take<'a, C> {
-    Take { shared, limit, place, purpose, stage: Stage::Unpolled }
+    Take { shared, limit, place, purpose, request: None }
 }
 
-/// The future of a request. Written by hand: two of the compiler's, one around the other, move the result twice.
+/// The future of a request. Written by hand: those of the compiler move the result once or twice on its way out.
 #[must_use = "nobody asks for a worker before it is awaited"]
 pub(super) struct Take<'a, C: Send + 'static> {
     shared: &'a Arc<Shared<C>>,
     limit: Option<Duration>,
     place: &'static Location<'static>,
     purpose: Option<Arc<str>>,
-    stage: Stage<'a, C>,
-}
-
-enum Stage<'a, C: Send + 'static> {
-    Unpolled,
-    Asked(Request<'a, C>),
-    Over,
+    /// From the first poll on.
+    request: Option<Request<'a, C>>,
 }
 
 impl<C: Send + 'static> Future for Take<'_, C> {
     type Output = Result<WorkerGuard<C>, PoolError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = self.get_mut();
-        if let Stage::Unpolled = this.stage {
-            this.stage = Stage::Asked(Request::new(this.shared, this.limit, this.place, this.purpose.take()));
-        }
-        let Stage::Asked(request) = &mut this.stage else { panic!("polled after it was ready") };
-        let polled = request.poll(cx);
-        if polled.is_ready() {
-            this.stage = Stage::Over;
-        }
-        polled
+        let Take { shared, limit, place, purpose, request } = self.get_mut();
+        request.get_or_insert_with(|| Request::new(shared, *limit, place, purpose.take())).poll(cx)
     }
 }
 
@@ -133,7 +120,9 @@ impl<'a, C: Send + 'static> Request<'a, C> {
         }
     }
 
+    /// Out of the line once this is ready, however long the future is kept.
     fn poll(&mut self, cx: &mut Context<'_>) -> Polled<C> {
+        assert!(!self.arrived || self.ticket != 0, "polled after it was ready");
         let crowded = self.shared.crowded.load(Ordering::Relaxed);
         self.here = (crowded && !self.arrived && self.limit.is_some()).then(current_runtime);
         let mut books = self.shared.books();
@@ -172,7 +161,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
             return Err(books);
         }
         let Some((at, worker)) = books.slots.lend(&self.asker, self.now) else { unreachable!("one is idle") };
-        if self.shared.overdue(&worker, self.started, self.now).is_some() {
+        if self.shared.keeps_time() && self.shared.overdue(&worker, self.started, self.now).is_some() {
             // It keeps its place in the line while that is seen to.
             let kept = books.slots.take_back(at, worker, None);
             debug_assert!(kept.is_ok(), "lent a moment ago, under the same lock");
@@ -206,6 +195,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
         let mut driven = false;
         loop {
             if books.closed {
+                self.give_up(books, true);
                 return Poll::Ready(Err(PoolError::Closed));
             }
             books = match self.collect(books) {
@@ -225,6 +215,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
             }
             if driven {
                 if let Some(failure) = books.verdict(self.now, &self.shared.options) {
+                    self.give_up(books, true);
                     return Poll::Ready(Err(PoolError::Connect(failure)));
                 }
                 return self.wait(books, cx);
@@ -247,7 +238,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
         let looks = self.shared.looks.load(Ordering::Relaxed);
         let now = &mut self.now;
         let mut fits = |worker: &Worker<C>| {
-            if self.shared.keeps_time(worker) {
+            if self.shared.keeps_time() {
                 *now = Instant::now();
             }
             self.shared.overdue(worker, self.started, *now)

@@ -26,6 +26,8 @@ pub(super) struct Shared<C: Send + 'static> {
     resets: AtomicBool,
     checks: AtomicBool,
     pub(super) looks: AtomicBool,
+    /// Workers grow too old, or are idle for too long.
+    ages: bool,
     /// Somebody waits, as far as is known without the books: what will be needed then is better found out before they are
     /// locked.
     pub(super) crowded: AtomicBool,
@@ -40,13 +42,14 @@ impl<C: Send + 'static> Shared<C> {
             jobs: Jobs::new(),
             alarm: Alarm::new(own.clone()),
             tend,
-            options: Arc::new(options),
             resets: AtomicBool::new(true),
             checks: AtomicBool::new(true),
             looks: AtomicBool::new(true),
+            ages: options.max_lifetime.is_some() || options.idle_limit.is_some(),
             crowded: AtomicBool::new(false),
             chance: chance::Chance::new(),
             own: own.clone(),
+            options: Arc::new(options),
         })
     }
 
@@ -59,12 +62,12 @@ impl<C: Send + 'static> Shared<C> {
     /// What keeps an idle worker from being lent to a request that came at `arrived`: the part that is plain arithmetic.
     pub(super) fn overdue(&self, worker: &Worker<C>, arrived: Instant, now: Instant) -> Option<Remedy> {
         // Made ready while the request waited: to do it again would never end where a limit is short.
-        if !self.keeps_time(worker) || (worker.fresh && worker.proven >= arrived) {
+        if !self.keeps_time() || (worker.fresh && worker.proven >= arrived) {
             return None;
         }
         let rested = now.saturating_duration_since(worker.proven);
         if worker.expires.is_some_and(|at| at <= now) || self.options.idle_limit.is_some_and(|limit| rested >= limit) {
-            return Some(Remedy::Close { heal: self.options.heals() });
+            return Some(Remedy::Close);
         }
         if self.checks.load(Ordering::Relaxed) && rested >= self.options.check_after {
             return Some(Remedy::Tend(Needs { check: true, ..Needs::default() }));
@@ -73,8 +76,15 @@ impl<C: Send + 'static> Shared<C> {
     }
 
     /// Whether anybody will ask when a worker came back.
-    pub(super) fn keeps_time(&self, worker: &Worker<C>) -> bool {
-        worker.expires.is_some() || self.options.idle_limit.is_some() || self.checks.load(Ordering::Relaxed)
+    #[inline]
+    pub(super) fn keeps_time(&self) -> bool {
+        self.ages || self.checks.load(Ordering::Relaxed)
+    }
+
+    /// Whether a worker never needs anything between two loans, as far as the pool knows.
+    #[inline]
+    pub(super) fn is_plain(&self) -> bool {
+        !(self.keeps_time() | self.resets.load(Ordering::Relaxed) | self.looks.load(Ordering::Relaxed))
     }
 
     /// What a worker needs that comes back from a loan.
@@ -82,7 +92,7 @@ impl<C: Send + 'static> Shared<C> {
         let suspect = std::thread::panicking();
         let reset = self.resets.load(Ordering::Relaxed) && looks_bad(|| self.tend.needs_reset(&worker.connection));
         if worker.expires.is_some_and(|at| now.is_some_and(|now| at <= now)) {
-            return Some(Remedy::Close { heal: self.options.heals() });
+            return Some(Remedy::Close);
         }
         match self.look_at(&worker.connection) {
             Some(Remedy::Tend(needs)) => Some(Remedy::Tend(Needs { reset, ..needs })),
@@ -98,7 +108,7 @@ impl<C: Send + 'static> Shared<C> {
             return None;
         }
         if looks_bad(|| self.tend.is_broken(connection)) {
-            return Some(Remedy::Close { heal: self.options.heals() });
+            return Some(Remedy::Close);
         }
         if looks_bad(|| self.tend.is_interrupted(connection)) {
             return Some(Remedy::Tend(Needs { recover: true, ..Needs::default() }));
@@ -219,7 +229,7 @@ impl<C: Send + 'static> Shared<C> {
             books.health.failed(began_after, cause, now, &self.options.backoff, self.chance.next());
         }
         drop(books);
-        self.vacated(at, self.options.heals());
+        self.vacated(at);
     }
 
     pub(super) fn sidelined(&self, at: usize, worker: Box<Worker<C>>, remedy: Remedy) {
@@ -231,9 +241,9 @@ impl<C: Send + 'static> Shared<C> {
         wake(wakers);
     }
 
-    pub(super) fn vacated(&self, at: usize, heal: bool) {
+    pub(super) fn vacated(&self, at: usize) {
         let mut books = self.books();
-        books.slots.vacate(at, heal);
+        books.slots.vacate(at, self.options.heals());
         let wakers = books.watchers();
         drop(books);
         wake(wakers);
@@ -264,7 +274,7 @@ impl<C: Send + 'static> Shared<C> {
     /// Sets aside idle workers that are too old, or idle for too long.
     pub(super) fn trim(&self, now: Instant) {
         let idle_limit = self.options.idle_limit;
-        self.books().slots.retire(self.options.heals(), |worker| {
+        self.books().slots.retire(|worker| {
             worker.expires.is_some_and(|at| at <= now)
                 || idle_limit.is_some_and(|limit| now.saturating_duration_since(worker.proven) >= limit)
         });
@@ -357,9 +367,9 @@ impl<C: Send + 'static> Shared<C> {
                 Next::Nothing => return began,
                 Next::Connect(at, failures) => Box::pin(work::connect(lease(at), tend, options, failures)),
                 Next::Tend(at, worker, needs) => Box::pin(work::put_in_order(lease(at), worker, tend, options, needs)),
-                Next::Close(at, worker, heal) => {
+                Next::Close(at, worker) => {
                     self.books().counters.closed += 1;
-                    Box::pin(work::disconnect(lease(at), worker, tend, options, heal))
+                    Box::pin(work::disconnect(lease(at), worker, tend, options))
                 }
                 Next::Pause(until) => Box::pin(work::pause(Pause(self.own.clone()), until)),
             };

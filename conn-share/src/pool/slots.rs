@@ -56,8 +56,8 @@ pub(super) struct Needs {
 pub(super) enum Remedy {
     /// Put it in order.
     Tend(Needs),
-    /// Disconnect it; `heal`: and connect another without being asked.
-    Close { heal: bool },
+    /// Disconnect it.
+    Close,
 }
 
 /// What is being done in a slot.
@@ -136,7 +136,7 @@ impl Tally {
             }
             Slot::Idle(_) => change(&mut self.idle),
             Slot::Ailing(_, Remedy::Tend(_)) => change(&mut self.to_tend),
-            Slot::Ailing(_, Remedy::Close { .. }) => change(&mut self.to_close),
+            Slot::Ailing(_, Remedy::Close) => change(&mut self.to_close),
             Slot::Busy(Work::Connecting) => change(&mut self.connecting),
             Slot::Busy(Work::Closing) => change(&mut self.closing),
             Slot::Busy(Work::Recovering | Work::Resetting | Work::Checking) => change(&mut self.tended),
@@ -235,7 +235,7 @@ impl<C> Slots<C> {
             Some(Slot::OnLoan(number)) if *number == worker.id => {}
             _ => return Err(worker),
         }
-        let remedy = if self.is_worker_surplus() { Some(Remedy::Close { heal: false }) } else { remedy };
+        let remedy = if self.is_worker_surplus() { Some(Remedy::Close) } else { remedy };
         let slot = match remedy {
             None => Slot::Idle(worker),
             Some(remedy) => Slot::Ailing(worker, remedy),
@@ -292,11 +292,7 @@ impl<C> Slots<C> {
         if !self.is_busy(at) {
             return Err(worker);
         }
-        let slot = if self.is_worker_surplus() {
-            Slot::Ailing(worker, Remedy::Close { heal: false })
-        } else {
-            Slot::Idle(worker)
-        };
+        let slot = if self.is_worker_surplus() { Slot::Ailing(worker, Remedy::Close) } else { Slot::Idle(worker) };
         self.shift(at, slot);
         Ok(())
     }
@@ -322,7 +318,7 @@ impl<C> Slots<C> {
             left -= 1;
             let at = self.ailing.pop_front()?;
             let work = match self.slots[at] {
-                Slot::Ailing(_, Remedy::Close { .. }) => Work::Closing,
+                Slot::Ailing(_, Remedy::Close) => Work::Closing,
                 Slot::Ailing(_, Remedy::Tend(_)) if only_close => {
                     self.ailing.push_back(at);
                     continue;
@@ -384,18 +380,17 @@ impl<C> Slots<C> {
             }
         }
         // Connections being closed free their slots by themselves; loans and jobs are met when they end.
-        while self.is_worker_surplus() {
-            let Some(&at) = self.idle.first() else { break };
-            self.sideline(at, Remedy::Close { heal: false });
+        let surplus = self.workers_kept().saturating_sub(size).min(self.idle.len());
+        for at in self.idle.drain(..surplus).collect::<Vec<_>>() {
+            self.sideline(at, Remedy::Close);
         }
     }
 
-    /// Takes an idle worker out of the line of those to be lent, to be looked after.
-    pub(super) fn sideline(&mut self, at: usize, remedy: Remedy) {
-        self.idle.retain(|&idle| idle != at);
+    /// A worker that was idle, and was taken from the stack of those, is to be looked after.
+    fn sideline(&mut self, at: usize, remedy: Remedy) {
         match self.shift(at, Slot::Busy(Work::Closing)) {
             Slot::Idle(worker) => drop(self.shift(at, Slot::Ailing(worker, remedy))),
-            other => drop(self.shift(at, other)),
+            _ => unreachable!("the stack of idle slots holds idle slots"),
         }
     }
 
@@ -413,10 +408,11 @@ impl<C> Slots<C> {
     }
 
     /// Takes idle workers that are past their time out of the line of those to be lent.
-    pub(super) fn retire(&mut self, heal: bool, is_over: impl Fn(&Worker<C>) -> bool) {
-        let over = |at: &&usize| matches!(&self.slots[**at], Slot::Idle(worker) if is_over(worker));
-        for at in self.idle.iter().filter(over).copied().collect::<Vec<_>>() {
-            self.sideline(at, Remedy::Close { heal });
+    pub(super) fn retire(&mut self, is_over: impl Fn(&Worker<C>) -> bool) {
+        let Self { slots, idle, .. } = self;
+        let is_over = |at: &mut usize| matches!(&slots[*at], Slot::Idle(worker) if is_over(worker));
+        for at in idle.extract_if(.., is_over).collect::<Vec<_>>() {
+            self.sideline(at, Remedy::Close);
         }
     }
 
@@ -475,6 +471,11 @@ impl<C> Slots<C> {
 
     /// One slot more than wanted besides those that are on their way out: a worker must go.
     fn is_worker_surplus(&self) -> bool {
-        self.in_use() - self.tally.to_close - self.tally.closing > self.size
+        self.workers_kept() > self.size
+    }
+
+    /// Slots in use that are not on their way out.
+    fn workers_kept(&self) -> usize {
+        self.in_use() - self.tally.to_close - self.tally.closing
     }
 }

@@ -46,13 +46,13 @@ impl Model {
     }
 
     fn look_after(&mut self, slots: &mut Slots<u64>, only_close: bool) {
-        let fits = |remedy: &Remedy| !only_close || matches!(remedy, Remedy::Close { .. });
+        let fits = |remedy: &Remedy| !only_close || matches!(remedy, Remedy::Close);
         let ailing = count(slots, |slot| matches!(slot, Slot::Ailing(_, remedy) if fits(remedy)));
         let next = slots.next_ailing(only_close);
         assert_eq!(next.is_some(), ailing > 0);
         self.out.extend(next.map(|(at, worker, remedy)| match remedy {
             Remedy::Tend(_) => Out::Tended(at, worker),
-            Remedy::Close { .. } => Out::Closing(at, worker),
+            Remedy::Close => Out::Closing(at, worker),
         }));
     }
 
@@ -71,7 +71,7 @@ impl Model {
         let back = self.out.swap_remove(dice.roll(self.out.len()));
         let good = dice.roll(3) > 0;
         let tend = Remedy::Tend(Needs { check: true, ..Needs::default() });
-        let close = Remedy::Close { heal: dice.roll(2) == 0 };
+        let close = Remedy::Close;
         match back {
             Out::Loan(at, worker) if dice.roll(4) == 0 => {
                 self.alive.remove(&worker.id);
@@ -114,7 +114,7 @@ impl Model {
                 }
                 Slot::Idle(_) => &mut naive.idle,
                 Slot::Ailing(_, Remedy::Tend(_)) => &mut naive.to_tend,
-                Slot::Ailing(_, Remedy::Close { .. }) => &mut naive.to_close,
+                Slot::Ailing(_, Remedy::Close) => &mut naive.to_close,
                 Slot::Busy(Work::Connecting) => &mut naive.connecting,
                 Slot::Busy(Work::Closing) => &mut naive.closing,
                 Slot::Busy(_) => &mut naive.tended,
@@ -160,7 +160,7 @@ fn random_operations_agree_with_a_naive_model() {
                 _ if dice.roll(2) == 0 => slots.heal_all(),
                 _ => {
                     let limit = model.next.saturating_sub(dice.roll(4) as u64);
-                    slots.retire(true, |worker| worker.id < limit);
+                    slots.retire(|worker| worker.id < limit);
                 }
             }
             model.agree(&slots);

@@ -57,13 +57,6 @@ impl<C: Send + 'static> SlotLease<C> {
             shared.connect_failed(self.at, (!orphaned).then_some((began_after, cause)));
         }
     }
-
-    fn vacant(mut self, heal: bool) {
-        self.settled = true;
-        if let Some(shared) = self.shared.upgrade() {
-            shared.vacated(self.at, heal);
-        }
-    }
 }
 
 impl<C: Send + 'static> Drop for SlotLease<C> {
@@ -71,8 +64,7 @@ impl<C: Send + 'static> Drop for SlotLease<C> {
         if !self.settled
             && let Some(shared) = self.shared.upgrade()
         {
-            let heal = shared.options.heals();
-            shared.vacated(self.at, heal);
+            shared.vacated(self.at);
         }
     }
 }
@@ -118,7 +110,7 @@ pub(super) async fn put_in_order<C: Send + 'static>(
         }
         Err(cause) => {
             tracing::debug!(worker = worker.id, %cause, "a worker is replaced");
-            lease.ailing(worker, Remedy::Close { heal: options.heals() });
+            lease.ailing(worker, Remedy::Close);
         }
     }
 }
@@ -173,7 +165,6 @@ pub(super) async fn disconnect<C: Send + 'static>(
     worker: Box<Worker<C>>,
     tend: Arc<dyn Tend<C>>,
     options: Arc<Options>,
-    heal: bool,
 ) {
     let Worker { id, connection, .. } = *worker;
     let farewell = async {
@@ -184,7 +175,8 @@ pub(super) async fn disconnect<C: Send + 'static>(
         Ok(()) => tracing::debug!(worker = id, "a worker is disconnected"),
         Err(cause) => tracing::debug!(worker = id, %cause, "a worker was dropped without a goodbye"),
     }
-    lease.vacant(heal);
+    // The slot is vacant.
+    drop(lease);
 }
 
 /// Waits for the moment of the next attempt.

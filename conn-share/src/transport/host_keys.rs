@@ -53,6 +53,12 @@ pub(super) enum Policy {
 impl HostKeys {
     /// Only keys that are written down already, in `~/.ssh/known_hosts`, `/etc/ssh/ssh_known_hosts` or a file given
     /// with [`HostKeys::file`]. This is the default.
+    ///
+    /// ```
+    /// use conn_share::{HostKeys, Target};
+    ///
+    /// let router = Target::new("192.0.2.1").host_keys(HostKeys::known());
+    /// ```
     pub fn known() -> Self {
         Self::with_policy(Policy::Refuse)
     }
@@ -61,6 +67,13 @@ impl HostKeys {
     ///
     /// It goes to the first file given with [`HostKeys::file`], otherwise to `~/.ssh/known_hosts`. A host that is
     /// known by a key of another type is not new, and is refused.
+    ///
+    /// ```
+    /// use conn_share::{HostKeys, Target};
+    ///
+    /// // As good as the first contact: whoever answers then is trusted from then on.
+    /// let router = Target::new("192.0.2.1").host_keys(HostKeys::accept_new().file("lab_known_hosts"));
+    /// ```
     pub fn accept_new() -> Self {
         Self::with_policy(Policy::WriteDown)
     }
@@ -68,11 +81,23 @@ impl HostKeys {
     /// Any key, without looking: whoever answers may read the password and everything sent, and answer as they like.
     ///
     /// For simulators and throw-away machines alone.
+    ///
+    /// ```
+    /// use conn_share::{HostKeys, Target};
+    ///
+    /// let simulated = Target::new("127.0.0.1").port(2222).host_keys(HostKeys::danger_accept_any());
+    /// ```
     pub fn danger_accept_any() -> Self {
         Self::with_policy(Policy::AcceptAny)
     }
 
-    /// Reads `path` too. A file that cannot be read is an error, except for [`HostKeys::accept_new`], which makes it.
+    /// Reads `path` too, beside the default files. May be called for several. A file that cannot be read is an error, except for [`HostKeys::accept_new`], which makes it.
+    ///
+    /// ```
+    /// use conn_share::HostKeys;
+    ///
+    /// let two_labs = HostKeys::known().file("lab_one").file("lab_two");
+    /// ```
     #[must_use]
     pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
         self.files.push(path.into());
@@ -81,6 +106,12 @@ impl HostKeys {
     }
 
     /// Leaves `~/.ssh/known_hosts` and `/etc/ssh/ssh_known_hosts` out: only the files given count.
+    ///
+    /// ```
+    /// use conn_share::HostKeys;
+    ///
+    /// let nothing_else = HostKeys::known().without_default_files().file("lab_known_hosts");
+    /// ```
     #[must_use]
     pub fn without_default_files(mut self) -> Self {
         self.default_files = false;

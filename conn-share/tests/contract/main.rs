@@ -1,5 +1,6 @@
 //! What an outside user does with what the crate promises, across its parts.
 
+mod bastion;
 mod disconnect;
 mod escapes;
 mod lockable;

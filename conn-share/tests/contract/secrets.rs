@@ -7,12 +7,14 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use conn_share::{
-    ConnectOptions, Connection, ConnectionClass, Credential, Device, HostKeys, Path, SessionLog, SshConnection, Target,
-    TelnetConnection,
+    ConnectOptions, Connection, ConnectionClass, Credential, Device, ExecCommand, HostKeys, Path, SessionLog,
+    SshConnection, SshExec, Target, TelnetConnection,
 };
+use russh::keys::ssh_key::{Cipher, Kdf};
 use tracing::field::{Field, Visit};
 use tracing::span;
 
+use super::bastion::{bastion, key};
 use super::router::router;
 
 /// In every secret of this test.
@@ -20,6 +22,9 @@ const MARK: &str = "swordfish";
 const PASSWORD: &str = "swordfish-login";
 const ENABLE: &str = "swordfish-enable";
 const WRONG: &str = "swordfish-wrong";
+const PASSPHRASE: &str = "swordfish-passphrase";
+const JUMP_PASSWORD: &str = "swordfish-jump";
+const STDIN: &str = "swordfish-stdin\n";
 
 static PRINTED: Mutex<String> = Mutex::new(String::new());
 
@@ -133,13 +138,73 @@ async fn repeating(ending: &'static str, closes: bool) -> u16 {
     port
 }
 
+/// A key file with a passphrase, a host on the way with a password of its own, and single commands.
+async fn reach_it_by_ssh(port: u16) {
+    let file = std::env::temp_dir().join(format!("conn-share-{}-locked", std::process::id()));
+    // One round, as it is deciphered again and again here.
+    let kdf = Kdf::Bcrypt { salt: vec![1; 16], rounds: 1 };
+    let locked = key(7).encrypt_with(Cipher::Aes256Ctr, kdf, 1, PASSPHRASE).expect("encrypted");
+    std::fs::write(&file, locked.to_openssh(Default::default()).expect("a text")).expect("written");
+    let way = bastion("jumper", JUMP_PASSWORD).await;
+    let trusting = |at: &str, port: u16| Target::new(at).port(port).host_keys(HostKeys::danger_accept_any());
+    let jump = trusting("127.0.0.1", way.port()).name("bastion").username("jumper").password(JUMP_PASSWORD);
+    let target = trusting("127.0.0.1", port).name("r1").platform("frr").username("keeper").enable(ENABLE);
+    let target = target.key(&file).passphrase(PASSPHRASE).jump(jump.clone());
+
+    let connection = SshConnection::new(&target).expect("valid");
+    connection.connect().await.expect("connects");
+    print(format_args!("{connection:?} {:?}", connection.execute("show version").await.expect("answers")));
+    connection.disconnect().await.expect("closes");
+    let shared = target.clone().share_transport(2);
+    let connection = SshConnection::new(&shared).expect("valid");
+    connection.connect().await.expect("connects");
+    print(format_args!("{shared:?} {connection:?}"));
+    connection.disconnect().await.expect("closes");
+
+    let host = SshExec::connect(&target).await.expect("connects");
+    let input = ExecCommand::new().stdin(STDIN);
+    print(format_args!("{input:?} {host:?}"));
+    print(format_args!("{:?}", host.run_with("show version", &input).await.expect("runs")));
+    let refused = host.run(&format!("bogus {MARK}-command")).await;
+    if let Err(error) = &refused {
+        print_error(error);
+    }
+    host.disconnect();
+    print_failed(host.run(&format!("bogus {MARK}-command")).await);
+
+    let mut keyless = target.clone();
+    keyless.credential.passphrase = None;
+    let by_word = |word: &str| keyless.clone().keys::<&str>([]).password(word);
+    let without = |mut jump: Target| {
+        jump.credential.password = None;
+        jump
+    };
+    let wrong = [
+        keyless.clone(),
+        target.clone().passphrase(WRONG),
+        by_word(WRONG),
+        target.clone().jump(jump.clone().password(WRONG)),
+        target.clone().jump(without(jump.clone())),
+        target.clone().jump(jump.clone().key(&file).passphrase(WRONG)),
+        target.clone().port(1),
+    ];
+    for wrong in wrong {
+        print(format_args!("{wrong:?}"));
+        print_failed(SshConnection::new(&wrong).expect("valid").connect().await);
+        print_failed(SshExec::connect(&wrong).await);
+    }
+    std::fs::remove_file(&file).expect("removed");
+}
+
 #[tokio::test]
 async fn no_log_error_or_debug_text_has_a_secret_in_it() {
     tracing::subscriber::set_global_default(Listener).unwrap();
     log::set_logger(&Listener).unwrap();
     log::set_max_level(log::LevelFilter::Trace);
 
-    let router = router().user("admin", PASSWORD).enable(ENABLE).start().await.expect("loopback");
+    let public = key(7).public_key().to_openssh().expect("a text");
+    let router =
+        router().user("admin", PASSWORD).user_key("keeper", &public).enable(ENABLE).start().await.expect("loopback");
     let (ssh, telnet) = (router.ssh_addr().port(), router.telnet_addr().port());
     let log = SessionLog::to(Transcript);
     let trusted = ConnectOptions::new().host_keys(HostKeys::danger_accept_any()).log(log.clone());
@@ -202,6 +267,7 @@ async fn no_log_error_or_debug_text_has_a_secret_in_it() {
         let target = target.connect_timeout(Duration::from_secs(2)).log(log.clone());
         print_failed(TelnetConnection::from_target(&target).expect("valid").connect().await);
     }
+    reach_it_by_ssh(ssh).await;
 
     // What is only shown.
     let target = Target::new("127.0.0.1").port(ssh).username("admin").password(PASSWORD).enable(ENABLE);
@@ -214,6 +280,9 @@ async fn no_log_error_or_debug_text_has_a_secret_in_it() {
     printed.push_str(std::str::from_utf8(&SAID.lock().unwrap()).expect("a log is ASCII"));
     for source in ["conn_share::pool", "conn_share::connection", "russh::"] {
         assert!(printed.lines().any(|line| line.starts_with(source)), "nothing heard of {source}");
+    }
+    for said in ["needs a passphrase", "the passphrase is wrong", "r1, at its jump host bastion", "stdin_bytes"] {
+        assert!(printed.contains(said), "nobody said: {said}");
     }
     for (session, sent) in [("[r1 via mgmt ", "] > show version"), ("[r1 via console ", "] > ***")] {
         let heard = |line: &str| line.contains(session) && line.contains(sent);

@@ -29,6 +29,30 @@ async fn a_worker_goes_back_when_its_guard_is_dropped() {
     assert_eq!((*guard, WorkerGuard::id(&guard)), (7, id));
 }
 
+#[tokio::test]
+async fn a_guard_is_dropped_where_there_is_no_runtime() {
+    fn owned<T: Send + 'static>(it: T) -> T {
+        it
+    }
+    let device = Device::new();
+    let pool = device.pool().size(3).start().await.unwrap();
+    device.set(|moods| moods.reset = Mood::Yields);
+    let guards = owned([pool.get().await.unwrap(), pool.get().await.unwrap(), pool.get().await.unwrap()]);
+    // One to be reset, one to be replaced, one that is gone: none of it is done there.
+    std::thread::spawn(move || {
+        let [one, two, three] = guards;
+        two.break_it();
+        drop((one, two));
+        drop(WorkerGuard::detach(three));
+    })
+    .join()
+    .unwrap();
+    assert_eq!((device.resets.load(SeqCst), device.goodbyes.load(SeqCst), device.attempts()), (0, 0, 3));
+    let all = (pool.get().await.unwrap(), pool.get().await.unwrap(), pool.get().await.unwrap());
+    assert_eq!((device.resets.load(SeqCst), device.goodbyes.load(SeqCst), device.attempts()), (1, 1, 5));
+    drop(all);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_request_whose_time_runs_out_says_who_has_the_workers() {
     let pool = numbers(2).timeout(Duration::from_secs(10)).start().await.unwrap();

@@ -142,6 +142,54 @@ async fn a_degraded_start_heals_in_the_background() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_degraded_start_lends_what_there_is() {
+    let device = Device::new();
+    device.set(|moods| moods.connect = Mood::Waits);
+    let builder = device.pool().size(3).start_policy(StartPolicy::Degraded).connect_attempts(1);
+    let starting = tokio::spawn(builder.start());
+    settle().await;
+    device.gate.add_permits(2);
+    settle().await;
+    device.gate.close();
+    let pool = starting.await.unwrap().unwrap();
+    assert_eq!((pool.status().idle, device.open()), (2, 2));
+    drop((pool.get().await.unwrap(), pool.get().await.unwrap()));
+    device.set(|moods| moods.connect = Mood::Works);
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    assert_eq!((pool.status().idle, device.attempts(), device.most_open()), (3, 4, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempts_are_further_and_further_apart_and_not_at_the_same_moments_in_two_pools() {
+    use std::sync::{Arc, Mutex};
+    let moments = [(), ()].map(|()| {
+        let moments = Arc::new(Mutex::new(Vec::new()));
+        let noted = moments.clone();
+        let connect = move || {
+            noted.lock().unwrap().push(Instant::now());
+            std::future::ready(Err::<(), _>("no route"))
+        };
+        (moments, conn_share::AsyncPool::builder(connect).size(1).start_policy(StartPolicy::Degraded))
+    });
+    let mut gaps = Vec::new();
+    for (moments, builder) in moments {
+        let pool = builder.backoff(Duration::from_secs(1), Duration::from_secs(30)).start().await.unwrap();
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        let moments = moments.lock().unwrap();
+        gaps.push(moments.windows(2).map(|pair| (pair[1] - pair[0]).as_millis()).collect::<Vec<_>>());
+        drop(pool);
+    }
+    for gaps in &gaps {
+        for (n, gap) in gaps.iter().enumerate() {
+            let most = (1000 << n.min(5)).min(30_000);
+            // A timer's turn is a millisecond.
+            assert!((most / 2..=most + 1).contains(gap), "{gaps:?}");
+        }
+    }
+    assert_ne!(gaps[0], gaps[1]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn logins_refused_when_many_come_at_once_do_not_mean_that_the_device_is_down() {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};

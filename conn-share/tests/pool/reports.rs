@@ -116,3 +116,40 @@ async fn what_is_counted_is_told_as_well() {
         assert!(said.contains(event), "{event}: {said}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_snapshot_adds_up_at_any_moment() {
+    let device = Device::new();
+    device.set(|moods| {
+        (moods.connect, moods.reset, moods.disconnect) = (Mood::Yields, Mood::Yields, Mood::Yields);
+    });
+    let pool = device.pool().size(4).start().await.unwrap();
+    let tasks: Vec<_> = (0..6)
+        .map(|n| {
+            let pool = pool.clone();
+            tokio::spawn(async move {
+                for use_no in 0..300 {
+                    let worker = pool.get().await.unwrap();
+                    if (use_no + n) % 11 == 0 {
+                        worker.break_it();
+                    }
+                    tokio::task::yield_now().await;
+                }
+            })
+        })
+        .collect();
+    let mut lent = 0;
+    while !tasks.iter().all(tokio::task::JoinHandle::is_finished) {
+        let status = pool.status();
+        let alive = status.idle + status.on_loan + status.connecting + status.tending + status.closing;
+        assert!(alive <= 4 && status.size == 4, "{status:?}");
+        assert_eq!(status.oldest_loan.is_some(), status.on_loan > 0, "{status:?}");
+        assert!(status.counters.lent >= lent, "{status:?}");
+        lent = status.counters.lent;
+        tokio::task::yield_now().await;
+    }
+    for task in tasks {
+        task.await.unwrap();
+    }
+    assert_eq!(pool.status().counters.lent, 1800);
+}

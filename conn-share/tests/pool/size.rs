@@ -52,6 +52,48 @@ async fn a_smaller_pool_closes_idle_workers_now_and_loans_when_they_come_back() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_pool_of_no_size_lets_wait_until_it_has_one_again() {
+    let device = Device::new();
+    let pool = device.pool().size(3).start().await.unwrap();
+    pool.resize(0);
+    settle().await;
+    assert_eq!((device.open(), device.goodbyes.load(SeqCst), pool.status().idle), (0, 3, 0));
+    assert!(matches!(pool.try_get(), Err(PoolError::NoneFree)));
+    let PoolError::Timeout(timeout) = pool.get_timeout(Duration::from_secs(2)).await.unwrap_err() else { panic!() };
+    assert_eq!((timeout.phase(), timeout.holders().len()), (conn_share::PoolPhase::Waiting, 0));
+    let waiter = tokio::spawn({
+        let pool = pool.clone();
+        async move { pool.get().await.map(drop) }
+    });
+    settle().await;
+    assert!(!waiter.is_finished());
+    pool.resize(1);
+    waiter.await.unwrap().unwrap();
+    settle().await;
+    assert_eq!((device.attempts(), device.open(), pool.status().idle), (4, 1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_takes_long_to_close_keeps_its_place() {
+    let device = Device::new();
+    let pool = device.pool().size(2).start().await.unwrap();
+    device.set(|moods| moods.disconnect = Mood::Waits);
+    pool.resize(0);
+    settle().await;
+    pool.resize(2);
+    let waiter = tokio::spawn({
+        let pool = pool.clone();
+        async move { pool.get().await.map(drop) }
+    });
+    settle().await;
+    assert_eq!((pool.status().closing, device.open(), waiter.is_finished()), (2, 2, false));
+    device.gate.add_permits(2);
+    waiter.await.unwrap().unwrap();
+    settle().await;
+    assert_eq!((device.most_open(), device.attempts(), pool.status().idle), (2, 4, 2));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_worker_too_many_is_closed_when_the_one_it_was_handed_to_gives_up() {
     let pool = numbers(2).start().await.unwrap();
     let held = [pool.get().await.unwrap(), pool.get().await.unwrap()];

@@ -134,6 +134,13 @@ async fn press_return_to_get_started() {
         // The shell ends, and the device greets anew.
         let short = ExecuteOptions::new().timeout(Duration::from_secs(2));
         line.execute_with("exit", &short).await.expect_err("no prompt any more");
+        // The next call finds its way in again, on the same line.
+        let started = Instant::now();
+        let reply = line.execute("show version").await.expect("an answer");
+        assert!(reply.starts_with("FRRouting "), "{reply}");
+        eprintln!("in again after {:.1?}", started.elapsed());
+        assert_eq!(line.status().reconnected, 1);
+        line.execute_with("exit", &short).await.expect_err("no prompt any more");
         line.disconnect().await.expect("closes");
     }
 }

@@ -27,7 +27,15 @@ async fn bird_answers_as_birdc_does() {
     let lab = Lab::shared();
     lab.start_bird().expect("BIRD");
     let bird: SshConnection = connected(&ways::ssh(lab).username(Login::Bird.user()).platform("generic")).await;
-    for command in ["show protocols", "show route", "show route count", "show symbols", "show route in 10.100.0.0/20"] {
+    for command in [
+        "show protocols",
+        "show route",
+        "show route count",
+        "show symbols",
+        "show route in 10.100.0.0/20",
+        // More lines than the terminal has, so that it is paged.
+        "show route all",
+    ] {
         for _ in 0..2 {
             let reply = bird.execute(command).await.expect(command);
             let wanted = lab.birdc(command).expect(command);

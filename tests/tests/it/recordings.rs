@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use conn_share_tests::recorder::{Recorder, Turn, read_transcript, write_transcript};
-use conn_share_tests::{Failure, Lab, Login};
+use conn_share_tests::{Failure, Lab, LabOptions, Login};
 
 use crate::ways::FIVE;
 
@@ -70,9 +70,11 @@ fn proof(recorder: &mut Recorder) -> Result<(), Failure> {
     recorder.until_one_of(&ALL_ERASED).map(drop)
 }
 
-/// A blank for each `--More--`, up to the prompt.
+/// A blank for each `--More--`, up to the prompt. Zebra's stands bare, that of `more` in reverse video, and before that of BIRD the
+/// cursor goes back.
 fn pages(recorder: &mut Recorder, prompt: &str) -> Result<(), Failure> {
-    while recorder.until_one_of(&[prompt.as_bytes(), b"--More--", b"--More-- "])? > 0 {
+    let mores = [b"--More--".as_slice(), b"--More-- ", b"--More--\x1b[27m", b"--More--\x1b[m", b"--More--\r"];
+    while recorder.until_one_of(&[&[prompt.as_bytes()], mores.as_slice()].concat())? > 0 {
         recorder.keys(b" ")?;
     }
     Ok(())
@@ -121,6 +123,32 @@ fn the_routers_line() {
     check("frr-telnet.txt", record(), &["--More--", "B>* 10.100.199.0/24", "Unknown command: show nothing"]);
 }
 
+/// Answers of 345 KB: many times what the buffers on the way hold.
+#[test]
+fn long_answers() {
+    let lab = Lab::start(&LabOptions { routes: 5000 }).expect("a lab");
+    let by_ssh = || {
+        let mut recorder = Recorder::ssh(&lab, Login::Router)?;
+        recorder.until("r1# ")?;
+        ahead(&mut recorder, "terminal length 0", "\n")?;
+        ahead(&mut recorder, "show ip bgp", "\n")?;
+        ahead(&mut recorder, "show version", "\n")?;
+        Ok(recorder.finish())
+    };
+    check("frr-ssh-long.txt", by_ssh(), &["*> 10.119.135.0/24", "FRRouting"]);
+    let by_telnet = || {
+        let mut recorder = Recorder::tcp(lab.telnet())?;
+        recorder.until("Password: ")?;
+        recorder.keys(format!("{}\r\n", lab.line_password()).as_bytes())?;
+        recorder.until("r1> ")?;
+        ahead(&mut recorder, "terminal length 0", "\r\n")?;
+        ahead(&mut recorder, "show ip route", "\r\n")?;
+        ahead(&mut recorder, "show version", "\r\n")?;
+        Ok(recorder.finish())
+    };
+    check("frr-telnet-long.txt", by_telnet(), &["B>* 10.119.135.0/24", "FRRouting"]);
+}
+
 /// What is asked of the Linux shells.
 const SHELL: [&str; 5] =
     ["uname -s", "printf 'no end of line'", "seq 100", "printf '\\033[31mred\\033[0m\\n'", "no-such-command"];
@@ -161,10 +189,15 @@ fn a_telnet_daemon() {
         for command in SHELL {
             keyed(&mut recorder, command, "\r\n", "$ ")?;
         }
+        // The terminal's height was not told, so it is that of any vt100. At the end `more` waits for one more key unless told not to.
+        keyed(&mut recorder, "seq 100 | more -e", "\r\n", "$ ")?;
         Ok(recorder.finish())
     };
-    check("telnetd.txt", record(), &["login: ", "Linux", "no end of line", "\u{1b}[31mred"]);
+    check("telnetd.txt", record(), &["login: ", "Linux", "no end of line", "\u{1b}[31mred", "--More--"]);
 }
+
+/// More lines than the terminal has.
+const PAGED: &str = "show route in 10.100.0.0/18";
 
 #[test]
 fn bird() {
@@ -173,15 +206,15 @@ fn bird() {
         lab.start_bird()?;
         let mut recorder = Recorder::ssh(lab, Login::Bird)?;
         recorder.until("bird> ")?;
-        for command in ["show status", "show protocols", "show route in 10.100.0.0/20", "show nothing"] {
+        for command in ["show status", "show protocols", "show route in 10.100.0.0/20", "show nothing", PAGED] {
             // It shows a prompt before its answer and takes it back, and has no use for the line of blanks that a session enters
             // at a prompt.
             recorder.keys(format!("{command}\n").as_bytes())?;
-            recorder.until("bird> ")?;
+            pages(&mut recorder, "bird> ")?;
             recorder.keys(b"   \n")?;
             recorder.until("for help.\r\n\x1b[?2004hbird> ")?;
         }
         Ok(recorder.finish())
     };
-    check("bird-ssh.txt", record(), &["BIRD", "fixed", "10.100.15.0/24", "No such command"]);
+    check("bird-ssh.txt", record(), &["BIRD", "fixed", "10.100.15.0/24", "No such command", "--More--"]);
 }

@@ -52,6 +52,20 @@ async fn output_errors_and_status_come_apart() {
 }
 
 #[tokio::test]
+async fn new_keys_under_way_lose_nothing_in_either_direction() {
+    let (yard, target) = yard("RekeyLimit 200K\nLogLevel DEBUG1");
+    let host = SshExec::connect(&target).await.expect("a session");
+    let much: Vec<u8> = (0..500_000_u32).flat_map(u32::to_be_bytes).collect();
+    let input = ExecCommand::new().stdin(much.clone());
+    let (one, two) = tokio::join!(host.run_with("cat", &input), host.run_with("cat", &input));
+    for same in [one, two] {
+        assert!(same.expect("an end").ok().expect("success").stdout == much, "something else came back");
+    }
+    let changes = yard.record("sshd").matches("rekey").count();
+    assert!(changes > 5, "{changes} changes of keys");
+}
+
+#[tokio::test]
 async fn what_is_too_much_or_too_long_is_given_up_alone() {
     let (_yard, target) = yard("");
     let host = SshExec::connect(&target).await.expect("a session");

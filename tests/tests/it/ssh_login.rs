@@ -16,7 +16,7 @@ pub(crate) fn to(yard: &Yard, server: SocketAddr) -> Target {
 }
 
 /// To a dropbear, whose key nobody has seen yet.
-fn to_dropbear(yard: &Yard, server: SocketAddr) -> Target {
+pub(crate) fn to_dropbear(yard: &Yard, server: SocketAddr) -> Target {
     let known = yard.dir().join(format!("known_dropbear{}", server.port()));
     let first_contact = conn_share::HostKeys::accept_new().without_default_files().file(known);
     at(server).name("host").username(yard.user()).host_keys(first_contact).platform("linux")

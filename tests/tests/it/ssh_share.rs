@@ -7,7 +7,7 @@ use std::time::Duration;
 use conn_share::{Connection, ErrorKind, SshConnection, Target};
 use conn_share_tests::{Process, Yard, wait_for_async};
 
-use crate::ssh_login::to;
+use crate::ssh_login::{to, to_dropbear};
 
 /// Connects so many, side by side, from clones of one target.
 async fn connected(target: &Target, count: usize) -> Vec<Arc<SshConnection>> {
@@ -69,7 +69,7 @@ async fn five_shells_log_in_once_and_live_by_themselves() {
     hosts[2].disconnect().await.expect("a goodbye");
     let busy = hosts[3].clone();
     let cut = tokio::spawn(async move { busy.execute("sleep 1000").await });
-    assert!(wait_for_async(Duration::from_secs(10), || sleeping() > 0).await.is_some(), "nobody sleeps");
+    assert!(wait_for_async(Duration::from_secs(10), || sleeping("1000") > 0).await.is_some(), "nobody sleeps");
     hosts[3].disconnect().await.expect("a cut");
     cut.await.expect("no panic").expect_err("it was cut");
     all_answer(&hosts[..1]).await;
@@ -90,8 +90,57 @@ async fn five_shells_log_in_once_and_live_by_themselves() {
     assert!(wait_for_async(Duration::from_secs(10), || farewells() == 2).await.is_some(), "{}", yard.record("sshd"));
 }
 
-fn sleeping() -> usize {
-    Process::all(|process| process.command() == ["sleep", "1000"]).len()
+fn sleeping(seconds: &str) -> usize {
+    Process::all(|process| process.command() == ["sleep", seconds]).len()
+}
+
+/// Dropbear's window is 24 KiB, and a program that does not read leaves it at that.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shell_that_takes_nothing_stops_nobody_else() {
+    let yard = Yard::new().expect("a yard");
+    let server = yard.dropbear("dropbear", "").expect("dropbear");
+    let target = to_dropbear(&yard, server).password(yard.password()).share_transport(3);
+    let target = target.argument("disconnect_timeout", "0.5");
+    let hosts = connected(&target, 2).await;
+    connections_come_to(&yard, server, 1).await;
+    let deaf = hosts[0].clone();
+    deaf.send("sleep 1001").await.expect("sent");
+    assert!(wait_for_async(Duration::from_secs(10), || sleeping("1001") > 0).await.is_some(), "nobody sleeps");
+    let pasting = tokio::spawn(async move { deaf.send(&"x".repeat(500_000)).await });
+    for _ in 0..5 {
+        all_answer(&hosts[1..]).await;
+    }
+    hosts[0].disconnect().await.expect("a cut");
+    pasting.await.expect("no panic").expect_err("it was cut");
+    // Its channel is closed, and another takes its place.
+    hosts[0].connect().await.expect("connecting");
+    all_answer(&hosts).await;
+    connections_come_to(&yard, server, 1).await;
+    assert_eq!(hosts[1].status().reconnected, 0);
+}
+
+/// With so low a limit the keys are changed dozens of times while output comes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn new_keys_under_way_change_nothing() {
+    let yard = Yard::new().expect("a yard");
+    let server = yard.sshd("sshd", "RekeyLimit 100K\nLogLevel DEBUG1").expect("sshd");
+    let target = to(&yard, server).password(yard.password()).share_transport(2);
+    let hosts = connected(&target, 2).await;
+    connections_come_to(&yard, server, 1).await;
+    let wanted: Vec<String> = (1..=100_000).map(|number| number.to_string()).collect();
+    let wanted = wanted.join("\n");
+    let mut asking = tokio::task::JoinSet::new();
+    for host in &hosts {
+        let (host, wanted) = (Arc::clone(host), wanted.clone());
+        asking.spawn(async move {
+            assert!(host.execute("seq 100000").await.expect("an answer") == wanted.as_str(), "the output changed");
+        });
+    }
+    asking.join_all().await;
+    all_answer(&hosts).await;
+    let changes = yard.record("sshd").matches("rekey").count();
+    assert!(changes > 5, "{changes} changes of keys:\n{}", yard.record("sshd"));
+    assert_eq!((hosts[0].status().reconnected, hosts[1].status().reconnected), (0, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

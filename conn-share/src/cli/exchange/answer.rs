@@ -81,6 +81,9 @@ impl Exchange {
     }
 
     fn strip_platforms_lines(&self, text: &mut String) {
+        if !self.known.platform.has_lines_above_prompt() {
+            return;
+        }
         while let Some(rest) = text.strip_suffix('\n') {
             let start = rest.rfind('\n').map_or(0, |at| at + 1);
             if !self.known.platform.may_stand_above_prompt(rest.get(start..).unwrap_or_default()) {

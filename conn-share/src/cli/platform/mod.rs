@@ -14,6 +14,8 @@ mod linux;
 
 use std::time::Duration;
 
+use super::screen::holds;
+
 /// A kind of device: its modes and the ways between them, its phrases and keys.
 ///
 /// Some are built in, see [`Platform::named`]. Another one is a value, made with the methods here and handed to a
@@ -432,7 +434,12 @@ impl Platform {
     pub(crate) fn may_stand_above_prompt(&self, line: &str) -> bool {
         let line = line.trim_end();
         let part = |above: &AbovePrompt| line.starts_with(&above.start) && line.ends_with(&above.end);
-        !self.above_prompt.is_empty() && (line.is_empty() || self.above_prompt.iter().any(part))
+        self.has_lines_above_prompt() && (line.is_empty() || self.above_prompt.iter().any(part))
+    }
+
+    /// Whether there are lines that may stand above a prompt and be no output.
+    pub(crate) fn has_lines_above_prompt(&self) -> bool {
+        !self.above_prompt.is_empty()
     }
 
     /// Whether nothing is said of how prompts look: what stands above them is then learnt.
@@ -567,7 +574,8 @@ impl Platform {
         let mut sought = ("", true);
         let mut possible = self.refusals.iter().filter(|refusal| {
             if sought.0 != refusal.starts {
-                sought = (&refusal.starts, text.contains(&refusal.starts));
+                let begun = refusal.starts.bytes().next().is_none_or(|first| holds(text.as_bytes(), first));
+                sought = (&refusal.starts, begun && text.contains(&refusal.starts));
             }
             sought.1
         });

@@ -52,9 +52,12 @@ pub(crate) struct Session {
     /// From here the engine counts its time.
     epoch: Instant,
     alarm: Alarm,
+    /// Grows with a long answer, and is small again behind it.
     buffer: Vec<u8>,
     /// What no error and no event shows.
     hidden: Hidden,
+    /// The last read filled the buffer.
+    full: bool,
 }
 
 /// How much is known of where the device is.
@@ -262,6 +265,9 @@ impl Session {
         self.known.prompt.clone_from(&answer.prompt);
         self.sent = None;
         self.tail.clear();
+        if self.buffer.len() > wire::ROOM {
+            self.buffer = vec![0; wire::ROOM];
+        }
         self.standing = Standing::InStep;
         self.known.in_step();
         Ok(answer)

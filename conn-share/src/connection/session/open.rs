@@ -15,9 +15,6 @@ use crate::{Error, ErrorKind, Result, Secret};
 /// So long a device has to answer one kind of proof before the next is tried: several round trips by satellite.
 const TRY: Duration = Duration::from_secs(3);
 
-/// Room for what one read brings; a transport seldom has more.
-const BUFFER: usize = 32 * 1024;
-
 /// What a login needs to know.
 #[derive(Clone, Debug)]
 pub(crate) struct Login {
@@ -46,8 +43,9 @@ impl Session {
             tail: Vec::new(),
             epoch: Instant::now(),
             alarm: Alarm::default(),
-            buffer: vec![0; BUFFER],
             hidden: login.hidden.clone(),
+            buffer: vec![0; super::wire::ROOM],
+            full: false,
         };
         session.log_in(login, deadline).await.map_err(|error| error.with_phase("logging in"))?;
         session.find_proof(deadline).await.map_err(|error| error.with_phase("learning the prompt"))?;

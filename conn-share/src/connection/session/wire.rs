@@ -12,6 +12,12 @@ use super::{Fault, Session, Standing};
 use crate::deadline::Deadline;
 use crate::{Error, ErrorKind, Result};
 
+/// Room for what one read brings: most answers fit, and most sessions are idle.
+pub(super) const ROOM: usize = 4 * 1024;
+
+/// Room while an answer is longer; a transport seldom has more at once.
+const MOST_ROOM: usize = 32 * 1024;
+
 impl Session {
     /// Writes all of `bytes`. The marks are set before the first of them is.
     pub(super) async fn write(&mut self, bytes: &[u8], deadline: Deadline) -> Result<()> {
@@ -47,6 +53,9 @@ impl Session {
             (Some(until), Some(deadline)) => Some(until.min(deadline)),
             (until, deadline) => until.or(deadline),
         };
+        if std::mem::take(&mut self.full) && self.buffer.len() < MOST_ROOM {
+            self.buffer.resize(self.buffer.len() * 2, 0);
+        }
         let (transport, alarm) = (&mut self.transport, &mut self.alarm);
         let mut buffer = ReadBuf::new(&mut self.buffer);
         let result = poll_fn(|cx| match (Pin::new(&mut **transport).poll_read(cx, &mut buffer), wake) {
@@ -66,6 +75,7 @@ impl Session {
             }
             Ok(read) => {
                 self.keep_tail(read);
+                self.full = read == self.buffer.len();
                 Ok(Some(read))
             }
             Err(error) => Err(Fault::Wire(self.lose(error))),

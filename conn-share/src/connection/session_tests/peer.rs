@@ -33,6 +33,8 @@ pub(super) struct Manner {
     /// Enters configuration mode only when the gate opens.
     pub(super) slow_configure: bool,
     pub(super) style: Style,
+    /// Draws each prompt so late.
+    pub(super) thinks: Duration,
     /// Knows `echo a''b`.
     pub(super) shell: bool,
     /// What its prompts begin with.
@@ -72,6 +74,7 @@ impl Default for Manner {
             mute: false,
             slow_configure: false,
             style: Style::Cisco,
+            thinks: Duration::ZERO,
             shell: false,
             name: "r1".to_owned(),
             wraps: None,
@@ -221,6 +224,9 @@ impl Device {
     async fn prompt(&mut self) -> io::Result<()> {
         if std::mem::take(&mut self.prompted) {
             return Ok(());
+        }
+        if !self.manner.thinks.is_zero() {
+            tokio::time::sleep(self.manner.thinks).await;
         }
         let above = match (self.manner.style, self.mode) {
             (Style::Junos, "# ") => "\r\n[edit]\r\n",

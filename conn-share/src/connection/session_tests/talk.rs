@@ -113,6 +113,20 @@ async fn an_echo_that_is_missing_or_comes_twice_is_known_soon() {
     }
 }
 
+/// Each try of a question lasts for less: what is echoed shows that the answer is on its way.
+#[tokio::test(start_paused = true)]
+async fn a_slow_device_is_not_taken_for_one_that_proves_nothing() {
+    for platform in ["generic", "frr", "cisco_ios"] {
+        for thinks in [300, 700] {
+            let manner = Manner { thinks: Duration::from_millis(thinks), ..Manner::default() };
+            let (router, _) = connected(platform, "\n", manner).await;
+            assert!(cut::cut(router.execute("long old"), 3).await.is_none(), "{platform} {thinks}");
+            assert_eq!(router.execute("say x").await.expect(platform), "you said x", "{platform} {thinks}");
+            assert_eq!(router.status().reconnected, 0, "{platform} {thinks}: recovered by its proof");
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_always_stands_above_the_prompt_is_no_output() {
     let mut all = Vec::new();

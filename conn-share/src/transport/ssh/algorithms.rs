@@ -20,9 +20,30 @@ const OLD_MACS: [mac::Name; 2] = [mac::HMAC_SHA1_ETM, mac::HMAC_SHA1];
 const FURTHER_KEY_EXCHANGES: [kex::Name; 3] =
     [kex::ECDH_SHA2_NISTP256, kex::ECDH_SHA2_NISTP384, kex::ECDH_SHA2_NISTP521];
 
+/// The ciphers, best first: where the processor computes AES itself, AES-GCM. A packet of an answer costs a quarter of what it costs with
+/// ChaCha20 then, here and on most devices, and GCM is not open to a prefix truncated by somebody on the way where a server does not
+/// know the strict key exchange.
+fn ciphers() -> Vec<cipher::Name> {
+    let mut ciphers = Preferred::DEFAULT.cipher.to_vec();
+    if computes_aes() {
+        ciphers.sort_by_key(|name| *name != cipher::AES_256_GCM);
+    }
+    ciphers
+}
+
+/// Whether this processor has instructions for AES and for GCM's multiplication.
+fn computes_aes() -> bool {
+    #[cfg(any(target_arch = "x86", target_arch = "x86_64"))]
+    return std::arch::is_x86_feature_detected!("aes") && std::arch::is_x86_feature_detected!("pclmulqdq");
+    #[cfg(target_arch = "aarch64")]
+    return std::arch::is_aarch64_feature_detected!("aes") && std::arch::is_aarch64_feature_detected!("pmull");
+    #[cfg(not(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64")))]
+    return false;
+}
+
 /// What a session with `host` offers, with the host key types first for which a key is known.
 pub(super) fn offered(wanted: &Algorithms, host: &HostRecord) -> Result<Preferred> {
-    let mut offered = Preferred::DEFAULT;
+    let mut offered = Preferred { cipher: Cow::Owned(ciphers()), ..Preferred::DEFAULT };
     offered.kex.to_mut().extend(FURTHER_KEY_EXCHANGES);
     let mut host_keys = Preferred::DEFAULT.key.to_vec();
     if wanted.legacy {
@@ -166,6 +187,15 @@ mod tests {
         assert_eq!(chosen("*"), ["aes256-ctr", "aes128-ctr", "aes256-cbc", "aes128-cbc"]);
         // Nothing left is a mistake.
         assert!(chosen("nothing").is_empty() && chosen("-*").is_empty() && chosen("").is_empty());
+    }
+
+    #[test]
+    fn the_cipher_that_the_processor_computes_comes_first() {
+        let first = if computes_aes() { cipher::AES_256_GCM } else { cipher::CHACHA20_POLY1305 };
+        let ciphers = ciphers();
+        assert_eq!(ciphers.first(), Some(&first));
+        assert_eq!(ciphers.len(), Preferred::DEFAULT.cipher.len());
+        assert!(Preferred::DEFAULT.cipher.iter().all(|name| ciphers.contains(name)));
     }
 
     #[test]

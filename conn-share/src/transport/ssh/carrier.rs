@@ -37,10 +37,24 @@ pub(super) struct Carrier {
 enum Errand {
     Shell(Reply),
     Tunnel { host: String, port: u16, reply: Reply },
-    Close(ChannelWriteHalf<Msg>),
+    Close(Arc<ChannelWriteHalf<Msg>>),
 }
 
-type Reply = oneshot::Sender<Result<Channel<Msg>, russh::Error>>;
+type Reply = oneshot::Sender<Result<Opened, russh::Error>>;
+
+/// A channel on its way to whoever asked for it.
+struct Opened {
+    half: Arc<ChannelWriteHalf<Msg>>,
+    /// Not where nothing is requested: it fills up, and the session with it, as long as nobody comes for it.
+    reading: Option<ChannelReadHalf>,
+}
+
+impl Opened {
+    fn of(channel: Channel<Msg>, has_requests: bool) -> Self {
+        let (reading, half) = channel.split();
+        Self { half: Arc::new(half), reading: has_requests.then_some(reading) }
+    }
+}
 
 impl Carrier {
     /// Shares a session, if it was made for several channels. Starts its keeper, which ends with the last user.
@@ -116,25 +130,24 @@ impl Place {
         let asked = self.0.errands.send(errand(reply));
         asked.map_err(|_| russh::Error::Disconnect)?;
         let mut answer = Answer { receiver, carrier: &self.0 };
-        let channel = (&mut answer.receiver).await.map_err(|_| russh::Error::Disconnect)??;
+        let Opened { half, reading } = (&mut answer.receiver).await.map_err(|_| russh::Error::Disconnect)??;
         drop(answer);
-        let (reading, half) = channel.split();
-        Ok(Seat { id: half.id(), half: Some(half), reading: Some(reading), place: self })
+        Ok(Seat { id: half.id(), half: Some(half), reading, place: self })
     }
 }
 
 /// The keeper's answer on its way. A channel that has come when this is dropped, and that nobody takes any more, is closed.
 struct Answer<'a> {
-    receiver: oneshot::Receiver<Result<Channel<Msg>, russh::Error>>,
+    receiver: oneshot::Receiver<Result<Opened, russh::Error>>,
     carrier: &'a Carrier,
 }
 
 impl Drop for Answer<'_> {
     fn drop(&mut self) {
         self.receiver.close();
-        if let Ok(Ok(channel)) = self.receiver.try_recv() {
-            self.carrier.members.forget(channel.id());
-            let _ = self.carrier.errands.send(Errand::Close(channel.split().1));
+        if let Ok(Ok(opened)) = self.receiver.try_recv() {
+            self.carrier.members.forget(opened.half.id());
+            let _ = self.carrier.errands.send(Errand::Close(opened.half));
         }
     }
 }
@@ -142,7 +155,7 @@ impl Drop for Answer<'_> {
 /// An open channel. It is closed when this is dropped, and nobody else is affected.
 pub(super) struct Seat {
     /// Until it is on its way to be closed.
-    half: Option<ChannelWriteHalf<Msg>>,
+    half: Option<Arc<ChannelWriteHalf<Msg>>>,
     /// What the server answers to requests. While it is kept it has to be read, or the session comes to a stop.
     reading: Option<ChannelReadHalf>,
     id: ChannelId,
@@ -158,8 +171,8 @@ impl Seat {
         Arc::clone(&self.place.0.handle)
     }
 
-    /// The channel, for requests; `None` once it is being closed.
-    pub(super) fn requests(&self) -> Option<&ChannelWriteHalf<Msg>> {
+    /// The channel, for requests and to write to; `None` once it is being closed.
+    pub(super) fn requests(&self) -> Option<&Arc<ChannelWriteHalf<Msg>>> {
         self.half.as_ref()
     }
 
@@ -216,9 +229,13 @@ async fn keep(
 
 async fn run(handle: Arc<Handle<Events>>, members: Arc<Members>, errand: Errand) {
     let (opened, reply) = match errand {
-        Errand::Shell(reply) => (handle.channel_open_session().await, reply),
+        Errand::Shell(reply) => {
+            let opened = handle.channel_open_session().await;
+            (opened.map(|channel| Opened::of(channel, true)), reply)
+        }
         Errand::Tunnel { host, port, reply } => {
-            (handle.channel_open_direct_tcpip(host, port.into(), "127.0.0.1", 0).await, reply)
+            let opened = handle.channel_open_direct_tcpip(host, port.into(), "127.0.0.1", 0).await;
+            (opened.map(|channel| Opened::of(channel, false)), reply)
         }
         Errand::Close(half) => {
             let _ = half.close().await;
@@ -226,7 +243,7 @@ async fn run(handle: Arc<Handle<Events>>, members: Arc<Members>, errand: Errand)
         }
     };
     if let Err(Ok(unwanted)) = reply.send(opened) {
-        members.forget(unwanted.id());
-        let _ = unwanted.close().await;
+        members.forget(unwanted.half.id());
+        let _ = unwanted.half.close().await;
     }
 }

@@ -4,7 +4,7 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
-use russh::ChannelMsg;
+use russh::{ChannelMsg, ChannelReadHalf};
 
 use super::carrier::{Carrier, Seat};
 use super::members::Members;
@@ -124,6 +124,12 @@ impl ExecSession {
         connecting.await.map_err(|error: Error| error.with_device(&target.name))
     }
 
+    /// Over a session that is open already.
+    #[cfg(test)]
+    pub(super) fn over(carrier: Arc<Carrier>) -> Self {
+        Self { carrier }
+    }
+
     pub(crate) fn is_open(&self) -> bool {
         self.carrier.is_open()
     }
@@ -141,9 +147,15 @@ impl ExecSession {
         let mut seat = place.session_channel().await.map_err(failed)?;
         let run = Arc::new(Run::new(limit));
         let _entered = Entered::new(&self.carrier, &seat, &run);
-        if !accepted(&mut seat, command).await.map_err(failed)? {
+        let mut answers = seat.answers().ok_or_else(|| failed(russh::Error::Disconnect))?;
+        let channel = seat.requests().ok_or_else(|| failed(russh::Error::Disconnect))?;
+        channel.exec(true, command).await.map_err(failed)?;
+        // From here on it may be running.
+        if !accepted(&mut answers).await.map_err(|error| failed(error).with_sent(true))? {
             return Err(Error::new(ErrorKind::Refused, "the device does not run single commands (no exec channel)"));
         }
+        // What is not read would stop the session.
+        drop(answers);
         let ended = poll_fn(|cx| run.poll_ended(cx));
         // Whether the command reads its input or not, its end counts.
         let (outcome, overflown, end) = tokio::select! {
@@ -187,9 +199,7 @@ impl Drop for Entered<'_> {
     }
 }
 
-async fn accepted(seat: &mut Seat, command: &str) -> Result<bool, russh::Error> {
-    let mut answers = seat.answers().ok_or(russh::Error::Disconnect)?;
-    seat.requests().ok_or(russh::Error::Disconnect)?.exec(true, command).await?;
+async fn accepted(answers: &mut ChannelReadHalf) -> Result<bool, russh::Error> {
     loop {
         match answers.wait().await {
             Some(ChannelMsg::Success) => return Ok(true),

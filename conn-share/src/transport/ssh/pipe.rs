@@ -52,6 +52,8 @@ struct State {
     /// The session's task is gone.
     finished: bool,
     reader: Option<Waker>,
+    /// Who waits until it may write.
+    writer: Option<Waker>,
     session: Option<Waker>,
     closer: Option<Waker>,
 }
@@ -210,7 +212,7 @@ impl Pipe {
         } else {
             state.end.get_or_insert(end);
         }
-        let wakers = [state.reader.take(), state.session.take()];
+        let wakers = [state.reader.take(), state.writer.take(), state.session.take()];
         drop(state);
         wakers.into_iter().for_each(wake);
         self.no_longer_full(counted);
@@ -236,6 +238,17 @@ impl Pipe {
             let waker = session.state().session.take();
             wake(waker);
         }
+    }
+
+    /// Waits for the end, for somebody who would like to write.
+    pub(super) fn poll_ended(&self, cx: &mut Context<'_>) -> Poll<()> {
+        let _replaced;
+        let mut state = self.state();
+        if state.end.is_some() {
+            return Poll::Ready(());
+        }
+        _replaced = remember(&mut state.writer, cx);
+        Poll::Pending
     }
 
     /// How it ended, when it did.

@@ -91,14 +91,17 @@ impl Shell {
 
     /// Drives what could not be handed over at once.
     fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if let Some(sending) = &mut self.sending {
-            let taken = ready!(sending.as_mut().poll(cx));
-            self.sending = None;
-            if !taken {
-                return Poll::Ready(Err(self.gone()));
+        let Some(sending) = &mut self.sending else { return Poll::Ready(Ok(())) };
+        let taken = match sending.as_mut().poll(cx) {
+            Poll::Ready(taken) => taken,
+            // Whoever waits for a window is not told that its channel is gone.
+            Poll::Pending => {
+                ready!(self.pipe.poll_ended(cx));
+                false
             }
-        }
-        Poll::Ready(Ok(()))
+        };
+        self.sending = None;
+        Poll::Ready(if taken { Ok(()) } else { Err(self.gone()) })
     }
 
     fn gone(&self) -> io::Error {
@@ -138,14 +141,25 @@ impl AsyncWrite for Shell {
         if piece.is_empty() {
             return Poll::Ready(Ok(0));
         }
-        // There is nearly always room, and then nothing needs to be kept.
-        match pin!(this.handle.data(this.channel, piece.to_vec())).poll(cx) {
-            Poll::Ready(Ok(())) => return Poll::Ready(Ok(piece.len())),
-            Poll::Ready(Err(_)) => return Poll::Ready(Err(this.gone())),
-            Poll::Pending => {}
-        }
-        let (handle, channel, kept) = (Arc::clone(&this.handle), this.channel, piece.to_vec());
-        this.sending = Some(Box::pin(async move { handle.data(channel, kept).await.is_ok() }));
+        this.sending = match &this.hold {
+            Hold::Session { .. } => {
+                // There is nearly always room, and then nothing needs to be kept.
+                match pin!(this.handle.data(this.channel, piece.to_vec())).poll(cx) {
+                    Poll::Ready(Ok(())) => return Poll::Ready(Ok(piece.len())),
+                    Poll::Ready(Err(_)) => return Poll::Ready(Err(this.gone())),
+                    Poll::Pending => {}
+                }
+                let (handle, channel, kept) = (Arc::clone(&this.handle), this.channel, piece.to_vec());
+                Some(Box::pin(async move { handle.data(channel, kept).await.is_ok() }))
+            }
+            // Within the channel's window: as long as russh keeps what is beyond one, it takes nothing for the others either, not even
+            // the request to close that one.
+            Hold::Seat(seat) => {
+                let Some(channel) = seat.requests().map(Arc::clone) else { return Poll::Ready(Err(this.gone())) };
+                let kept = piece.to_vec();
+                Some(Box::pin(async move { channel.data_bytes(kept).await.is_ok() }))
+            }
+        };
         match this.poll_sent(cx) {
             Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
             _ => Poll::Ready(Ok(piece.len())),

@@ -1,3 +1,4 @@
+mod exec;
 mod host_key;
 mod keys;
 mod life;

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use russh::keys::{Algorithm, EcdsaCurve, PrivateKey};
 use russh::server::{Auth, ChannelOpenHandle, Config, Handler, Msg, Response, Session, run_stream};
 use russh::{
-    Channel, ChannelId, ChannelOpenFailure, Disconnect, MethodKind, MethodSet, Preferred, Pty, cipher, kex, mac,
+    Channel, ChannelId, ChannelOpenFailure, Disconnect, MethodKind, MethodSet, Preferred, Pty, Sig, cipher, kex, mac,
 };
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, duplex};
 use tokio::task::AbortHandle;
@@ -26,6 +26,21 @@ pub(super) enum At {
     Channel,
     Terminal,
     Shell,
+}
+
+/// What a server says about a command.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Said {
+    Success,
+    Failure,
+    Output(&'static str),
+    Complaint(&'static str),
+    Status(u32),
+    Killed,
+    Eof,
+    Close,
+    /// Nothing more: the session ends.
+    HangUp,
 }
 
 /// How a server behaves.
@@ -55,6 +70,10 @@ pub(super) struct Script {
     pub(super) room: Arc<AtomicUsize>,
     /// Channels that were refused since there was no room.
     pub(super) refused: Arc<AtomicUsize>,
+    /// What is said to a command, in this order.
+    pub(super) exec: &'static [Said],
+    /// Takes so many bytes on a channel, or a few more, and is deaf from then on.
+    pub(super) window: Option<u32>,
     /// Has one terminal for each session.
     pub(super) one_terminal: bool,
     /// Greets and closes each channel as soon as it is open.
@@ -78,6 +97,8 @@ impl Script {
             channels: Arc::default(),
             room: Arc::new(AtomicUsize::new(usize::MAX)),
             refused: Arc::default(),
+            exec: &[],
+            window: None,
             one_terminal: false,
             closes: false,
         }
@@ -120,6 +141,7 @@ impl Script {
             auth_rejection_time: std::time::Duration::ZERO,
             auth_rejection_time_initial: Some(std::time::Duration::ZERO),
             inactivity_timeout: None,
+            window_size: self.window.unwrap_or(Config::default().window_size),
             ..Config::default()
         };
         let actor = Actor { script: self.clone(), floods: HashMap::new(), terminals: 0 };
@@ -309,6 +331,27 @@ impl Handler for Actor {
         Ok(())
     }
 
+    /// Leads nowhere, and says a lot of little things at once.
+    async fn channel_open_direct_tcpip(
+        &mut self,
+        channel: Channel<Msg>,
+        _host: &str,
+        _port: u32,
+        _from_host: &str,
+        _from_port: u32,
+        reply: ChannelOpenHandle,
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        reply.accept().await;
+        let handle = session.handle();
+        tokio::spawn(async move {
+            for _ in 0..1000 {
+                let _ = handle.data(channel.id(), &b"x"[..]).await;
+            }
+        });
+        Ok(())
+    }
+
     async fn pty_request(
         &mut self,
         channel: ChannelId,
@@ -346,6 +389,37 @@ impl Handler for Actor {
         }
         self.script.channels.fetch_sub(1, Relaxed);
         Ok(())
+    }
+
+    async fn exec_request(
+        &mut self,
+        channel: ChannelId,
+        _command: &[u8],
+        session: &mut Session,
+    ) -> Result<(), russh::Error> {
+        for said in self.script.exec {
+            match said {
+                Said::Success => session.channel_success(channel)?,
+                Said::Failure => session.channel_failure(channel)?,
+                Said::Output(text) => session.data(channel, text.as_bytes())?,
+                Said::Complaint(text) => session.extended_data(channel, 1, text.as_bytes())?,
+                Said::Status(status) => session.exit_status_request(channel, *status)?,
+                Said::Killed => session.exit_signal_request(channel, Sig::KILL, false, "", "")?,
+                Said::Eof => session.eof(channel)?,
+                Said::Close => {
+                    // russh does not tell of the answer to it.
+                    self.script.channels.fetch_sub(1, Relaxed);
+                    session.close(channel)?;
+                }
+                Said::HangUp => return Err(russh::Error::Disconnect),
+            }
+        }
+        Ok(())
+    }
+
+    fn adjust_window(&mut self, _channel: ChannelId, current: u32) -> u32 {
+        // A window of one byte is never wound up again.
+        if self.script.window.is_some() { 1 } else { current }
     }
 
     async fn data(&mut self, channel: ChannelId, data: &[u8], session: &mut Session) -> Result<(), russh::Error> {

@@ -15,11 +15,11 @@ use crate::transport::ssh::carrier::Carrier;
 use crate::transport::ssh::settings::Settings;
 use crate::transport::ssh::shared::{ROOM_REMEMBERED, SharedTransports};
 use crate::transport::ssh::shell::Shell;
-use crate::transport::ssh::{Attempt, Channels, Prepared, host_record, identity, start_shell};
+use crate::transport::ssh::{Attempt, Channels, PEER_PATIENCE, Prepared, host_record, identity, start_shell};
 use crate::{ErrorKind, Target};
 
 /// A session for several channels with a server that plays `script`.
-async fn carrier(script: &Script) -> (Arc<Carrier>, Switch) {
+pub(super) async fn carrier(script: &Script) -> (Arc<Carrier>, Switch) {
     let target = target();
     let attempt = Attempt::new(&target, Deadline::after(LIMIT));
     let settings = Settings::of(&target).await.unwrap();
@@ -64,6 +64,61 @@ async fn a_channel_that_nobody_reads_holds_the_others_up_for_a_moment_only() {
     assert_eq!(read_to(&mut other, "\r").await, "and still\r");
     drop((other, carrier));
     assert_eq!(tasks_left().await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_takes_nothing_keeps_nobody_else_from_writing() {
+    let script = Script { window: Some(64 * 1024), ..Script::new() };
+    let (carrier, switch) = carrier(&script).await;
+    let (mut deaf, mut other) = (shell(&carrier).await, shell(&carrier).await);
+    read_to(&mut other, "r1# ").await;
+    let pasting = tokio::spawn(async move {
+        let done = deaf.write_all(&[b'x'; 1024 * 1024]).await;
+        (done, deaf)
+    });
+    for round in 0..10 {
+        let line = format!("still here {round}\r");
+        other.write_all(line.as_bytes()).await.unwrap();
+        let answer = tokio::time::timeout(LIMIT, read_to(&mut other, "\r")).await;
+        assert_eq!(answer.expect("nothing goes out any more"), line);
+    }
+    assert!(!pasting.is_finished(), "all of it was taken, from somewhere");
+    // Given up, its channel is closed; and there is room for another.
+    pasting.abort();
+    assert!(pasting.await.is_err_and(|error| error.is_cancelled()));
+    tasks_left().await;
+    assert_eq!(script.channels.load(Relaxed), 1);
+    let mut deaf = shell(&carrier).await;
+
+    // One that waits to write hears of the end.
+    let pasting = tokio::spawn(async move { deaf.write_all(&[b'x'; 1024 * 1024]).await.unwrap_err() });
+    tasks_left().await;
+    assert!(!pasting.is_finished());
+    switch.break_it();
+    let error = tokio::time::timeout(PEER_PATIENCE, pasting).await.expect("it waits for ever").unwrap();
+    assert_eq!(reason(&error), ErrorKind::Disconnected, "{error}");
+    drop((other, carrier));
+    assert_eq!(tasks_left().await, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tunnel_that_nobody_has_come_for_yet_keeps_nobody_else_waiting() {
+    let script = Script::new();
+    let (carrier, _switch) = carrier(&script).await;
+    let mut other = shell(&carrier).await;
+    read_to(&mut other, "r1# ").await;
+    let place = carrier.reserve(10).unwrap();
+    let mut opening = Box::pin(place.tunnel("r2", 22));
+    assert!(polled(opening.as_mut(), 1).await.is_none());
+    tasks_left().await;
+    other.write_all(b"still here\r").await.unwrap();
+    let answer = tokio::time::timeout(LIMIT, read_to(&mut other, "\r")).await;
+    assert_eq!(answer.expect("everybody waits"), "still here\r");
+    // All that was said is there when somebody comes.
+    let mut tunnel = Shell::seated(opening.await.unwrap());
+    let mut said = [0; 1000];
+    tunnel.read_exact(&mut said).await.unwrap();
+    assert_eq!(said, [b'x'; 1000]);
 }
 
 #[tokio::test]

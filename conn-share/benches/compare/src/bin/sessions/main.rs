@@ -1,13 +1,15 @@
-//! Compares an `SshConnection` with a bare russh loop that waits for the known prompt and checks nothing, against one
-//! real sshd with FRR's vtysh. The rounds take turns, so that whatever else the machine does hits both alike; printed are
+//! Compares an `SshConnection` with a bare russh loop that waits for the known prompt and checks nothing, and with rneter, against one
+//! real sshd with FRR's vtysh. The rounds take turns, so that whatever else the machine does hits all alike; printed are
 //! the medians of the rounds, and of their ratios. CPU is this process's own, servers not counted.
 //!
 //! As root, with FRR and sshd installed: `cargo run --release --features talking --bin sessions`, with the names of parts to run those only: `version`,
-//! `bgp`, `cold`, `five`, `long`; and, if named, `ours` and `bare`, one side of `five` alone for a profiler.
+//! `bgp`, `cold`, `five`, `long`, `faults`; and, if named, `ours` and `bare`, one side of `five` alone for a profiler.
 
 mod bare;
 mod cpu;
+mod faults;
 mod memory;
+mod neter;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -19,6 +21,7 @@ use conn_share::{
     Target,
 };
 use conn_share_tests::{Lab, LabOptions, Login};
+use neter::Neter;
 use tokio::sync::{Mutex, Semaphore};
 
 const ROUNDS: usize = 15;
@@ -44,6 +47,9 @@ fn main() {
         }
         if wants("long") {
             long_output(&lab).await;
+        }
+        if wants("faults") {
+            faults::after_given_up().await;
         }
         for side in ["ours", "bare"] {
             if wanted.iter().any(|name| name == side) {
@@ -73,17 +79,20 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     sorted[sorted.len() / 2]
 }
 
-fn print(title: &str, unit: &str, rounds: &[(Cost, Cost)]) {
+/// What each side took in one round: ours first.
+type Round = Vec<Cost>;
+
+fn print(title: &str, unit: &str, others: &[&str], rounds: &[Round]) {
     println!("{title}");
-    let side = |name: &str, of: fn(&(Cost, Cost)) -> Cost| {
-        let (wall, cpu) = (median(rounds.iter().map(|r| of(r).wall)), median(rounds.iter().map(|r| of(r).cpu)));
+    for (at, name) in ["conn-share"].iter().chain(others).enumerate() {
+        let (wall, cpu) = (median(rounds.iter().map(|r| r[at].wall)), median(rounds.iter().map(|r| r[at].cpu)));
         println!("  {name:<11} {:>8.0}/s {wall:>9.1} us a {unit}, {cpu:>8.1} us of CPU", 1e6 / wall);
-    };
-    side("conn-share", |round| round.0);
-    side("bare russh", |round| round.1);
-    let speed = median(rounds.iter().map(|(ours, bare)| bare.wall / ours.wall));
-    let cpu = median(rounds.iter().map(|(ours, bare)| ours.cpu / bare.cpu));
-    println!("  ours/bare: speed {speed:.2}, CPU {cpu:.2}");
+    }
+    for (at, name) in others.iter().enumerate() {
+        let speed = median(rounds.iter().map(|round| round[at + 1].wall / round[0].wall));
+        let cpu = median(rounds.iter().map(|round| round[0].cpu / round[at + 1].cpu));
+        println!("  conn-share/{name}: speed {speed:.2}, CPU {cpu:.2}");
+    }
 }
 
 fn target(lab: &Lab, login: Login, platform: &str) -> Target {
@@ -92,22 +101,27 @@ fn target(lab: &Lab, login: Login, platform: &str) -> Target {
     target.key(lab.key()).host_keys(trust).platform(platform)
 }
 
-async fn connected(lab: &Lab) -> SshConnection {
+pub async fn connected(lab: &Lab) -> SshConnection {
     let ours = SshConnection::new(&target(lab, Login::Router, "frr")).expect("a connection");
     ours.connect().await.expect("a session");
     ours
 }
 
-async fn bare(lab: &Lab) -> Bare {
+pub async fn bare(lab: &Lab) -> Bare {
     let mut bare = Bare::connect(lab, Login::Router.user(), &lab.key(), "r1# ").await;
     bare.run("terminal length 0").await;
     bare
 }
 
+async fn neter(lab: &Lab) -> Neter {
+    Neter::connect(lab, Login::Router.user(), &lab.key(), Some("r1# ")).await
+}
+
 async fn one_session(lab: &Lab, command: &str, times: usize) {
-    let (ours, mut bare) = (connected(lab).await, bare(lab).await);
+    let (ours, mut bare, neter) = (connected(lab).await, bare(lab).await, neter(lab).await);
     let size = ours.execute(command).await.expect("an answer").len();
     bare.run(command).await;
+    neter.run(command).await;
     let mut rounds = Vec::new();
     for _ in 0..ROUNDS {
         let one = cost(times, async {
@@ -121,10 +135,22 @@ async fn one_session(lab: &Lab, command: &str, times: usize) {
                 assert!(bare.run(command).await.len() >= size);
             }
         });
-        rounds.push((one, other.await));
+        let other = other.await;
+        let third = cost(times, async {
+            for _ in 0..times {
+                neter.run(command).await;
+            }
+        });
+        rounds.push(vec![one, other, third.await]);
     }
-    print(&format!("{command}, one session, back to back, {size} bytes"), "command", &rounds);
+    print(
+        &format!("{command}, one session, back to back, {size} bytes"),
+        "command",
+        &["bare russh", "rneter"],
+        &rounds,
+    );
     ours.disconnect().await.expect("a goodbye");
+    neter.close().await;
 }
 
 /// From nothing to the first answer, with a key.
@@ -144,9 +170,19 @@ async fn cold(lab: &Lab) {
         let other = cost(1, async {
             bare(lab).await.run("show version").await;
         });
-        rounds.push((one, other.await));
+        let other = other.await;
+        let mut third = None;
+        let opening = cost(1, async {
+            let neter = neter(lab).await;
+            neter.run("show version").await;
+            third = Some(neter);
+        });
+        rounds.push(vec![one, other, opening.await]);
+        if let Some(neter) = third {
+            neter.close().await;
+        }
     }
-    print("cold start to the first answer, key login", "start", &rounds);
+    print("cold start to the first answer, key login", "start", &["bare russh", "rneter"], &rounds);
     println!("  of which our connect {:.1} ms", median(connecting.into_iter()));
 }
 
@@ -211,18 +247,40 @@ async fn call_bares(bares: &Bares) {
     .await;
 }
 
+/// Five sessions of rneter's, each with its queue.
+async fn neters_of_five(lab: &Lab) -> Arc<Vec<Neter>> {
+    let mut neters = Vec::new();
+    for _ in 0..5 {
+        neters.push(neter(lab).await);
+    }
+    Arc::new(neters)
+}
+
+/// It has no pool for several sessions with one device, so each caller stays with one of them, and stands in its queue.
+async fn call_neters(neters: &Arc<Vec<Neter>>) {
+    let (neters, next) = (neters.clone(), Arc::new(AtomicUsize::new(0)));
+    callers(move || {
+        let (neters, turn) = (neters.clone(), next.fetch_add(1, Relaxed));
+        async move { neters[turn % neters.len()].run("show version").await.len() }
+    })
+    .await;
+}
+
 /// Fifty tasks, five sessions, a worker taken for each command.
 async fn five_sessions(lab: &Lab) {
     let (pool, device, bares) = (ours_of_five(lab).await, ours_by_device(lab).await, bares_of_five(lab).await);
+    let neters = neters_of_five(lab).await;
     let (mut rounds, mut device_rounds) = (Vec::new(), Vec::new());
     for _ in 0..ROUNDS {
         let one = cost(CALLERS * CALLS, call_ours(&pool)).await;
         let other = cost(CALLERS * CALLS, call_bares(&bares)).await;
-        device_rounds.push((cost(CALLERS * CALLS, call_ours(&device)).await, other));
-        rounds.push((one, other));
+        let third = cost(CALLERS * CALLS, call_neters(&neters)).await;
+        device_rounds.push(vec![cost(CALLERS * CALLS, call_ours(&device)).await, other, third]);
+        rounds.push(vec![one, other, third]);
     }
-    print("show version, five sessions, fifty callers", "command", &rounds);
-    print("the same by a device, which resets its workers", "command", &device_rounds);
+    let others = ["bare russh", "rneter"];
+    print("show version, five sessions, fifty callers", "command", &others, &rounds);
+    print("the same by a device, which resets its workers", "command", &others, &device_rounds);
     pool.close().await;
     device.close().await;
 }
