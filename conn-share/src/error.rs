@@ -122,6 +122,12 @@ impl Error {
         self
     }
 
+    /// Says more.
+    pub(crate) fn noting(mut self, more: fmt::Arguments<'_>) -> Self {
+        self.0.message.push_str(&more.to_string());
+        self
+    }
+
     /// A limit of `limit` ran out during `phase`.
     pub(crate) fn timeout(phase: &'static str, limit: Duration) -> Self {
         Self::new(ErrorKind::Timeout, format!("no end of {phase} within {limit:?}")).with_phase(phase)
