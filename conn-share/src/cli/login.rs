@@ -131,7 +131,7 @@ impl Login {
         self.looked = self.screen.text().len();
         let last = self.screen.last_line();
         let lines = || new.lines().chain(last.as_deref());
-        if let Some(said) = lines().filter(|line| !line.trim().is_empty()).last() {
+        if let Some(said) = lines().rfind(|line| !line.trim().is_empty()) {
             self.said = said.trim().to_owned();
         }
         lines().try_for_each(|line| self.hear(line))

@@ -255,7 +255,7 @@ impl Screen {
     fn follow_blanks(&mut self, committed: bool) {
         const LONGEST: usize = 4096;
         let Some(wanted) = self.watched.as_ref().filter(|nonce| is_blank(nonce)).map(String::len) else { return };
-        let here = (self.line.len() <= LONGEST).then(|| self.line.before_cursor()).unwrap_or_default();
+        let here = if self.line.len() <= LONGEST { self.line.before_cursor() } else { String::new() };
         match &mut self.blanks {
             Some(blanks) if !blanks.base.is_empty() && is_blank(&here) => blanks.count += here.len(),
             blanks => {

@@ -544,7 +544,7 @@ impl Platform {
     pub(crate) fn is_pager(&self, line: &str) -> bool {
         let percentage = |line: &str| {
             let (pager, rest) = line.strip_suffix("%)")?.rsplit_once('(')?;
-            rest.bytes().all(|byte| byte.is_ascii_digit()).then(|| pager.len())
+            rest.bytes().all(|byte| byte.is_ascii_digit()).then_some(pager.len())
         };
         let line = line.trim_end();
         let bare = percentage(line).and_then(|end| line.get(..end)).unwrap_or(line);

@@ -209,7 +209,7 @@ impl Device {
     async fn enter(&mut self) -> io::Result<()> {
         // As busybox does it: the wrap was the line end.
         let column = self.manner.name.len() + self.mode.len() + self.typed.len();
-        let wrapped = |(width, wrap)| wrap == "\r\n" && !self.typed.is_empty() && column % width == 0;
+        let wrapped = |(width, wrap)| wrap == "\r\n" && !self.typed.is_empty() && column.is_multiple_of(width);
         if self.manner.echoes > 0 && !self.manner.wraps.is_some_and(wrapped) {
             self.say("\r\n").await?;
         }
