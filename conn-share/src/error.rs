@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -249,9 +250,47 @@ impl From<PoolError> for Error {
     }
 }
 
+/// For methods that return `io::Result`. The kind is that of the `io::Error` which caused it, where there is one and it says more
+/// than the error's own kind; the error itself is inside, and found by [`io::Error::get_ref`].
+///
+/// ```
+/// use std::io;
+///
+/// use conn_share::{Error, ErrorKind};
+///
+/// fn version() -> io::Result<String> {
+///     Err(Error::new(ErrorKind::Authentication, "permission denied"))?
+/// }
+///
+/// let error = version().unwrap_err();
+/// assert_eq!(error.kind(), io::ErrorKind::PermissionDenied);
+/// let inside = error.get_ref().and_then(|inside| inside.downcast_ref::<Error>());
+/// assert_eq!(inside.map(Error::kind), Some(ErrorKind::Authentication));
+/// ```
+impl From<Error> for io::Error {
+    fn from(error: Error) -> Self {
+        let caused = || error.cause::<io::Error>().map(io::Error::kind).filter(|kind| *kind != io::ErrorKind::Other);
+        let kind = match error.0.kind {
+            _ if error.is_timeout() => io::ErrorKind::TimedOut,
+            ErrorKind::Unreachable => caused().unwrap_or(io::ErrorKind::HostUnreachable),
+            ErrorKind::Disconnected => caused().unwrap_or(io::ErrorKind::ConnectionReset),
+            ErrorKind::Authentication | ErrorKind::HostKey | ErrorKind::Privilege => io::ErrorKind::PermissionDenied,
+            ErrorKind::Busy => io::ErrorKind::ResourceBusy,
+            ErrorKind::Protocol | ErrorKind::Overflow => io::ErrorKind::InvalidData,
+            ErrorKind::Config => caused().unwrap_or(io::ErrorKind::InvalidInput),
+            ErrorKind::OutOfStep | ErrorKind::Usage => io::ErrorKind::InvalidInput,
+            ErrorKind::NotConnected => io::ErrorKind::NotConnected,
+            ErrorKind::Pool if error.cause::<PoolError>().is_some_and(PoolError::is_closed) => {
+                io::ErrorKind::NotConnected
+            }
+            _ => io::ErrorKind::Other,
+        };
+        Self::new(kind, error)
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::io;
     use std::time::Duration;
 
     use super::*;
@@ -265,6 +304,34 @@ mod tests {
         fn conn_lock(&self) -> &ConnLock {
             &self.0
         }
+    }
+
+    #[test]
+    fn as_an_io_error_it_keeps_its_kind_and_itself() {
+        let refused = || {
+            Error::new(ErrorKind::Unreachable, "no answer")
+                .with_source(io::Error::from(io::ErrorKind::ConnectionRefused))
+        };
+        let check = |error: Error, kind| {
+            let (own, text) = (error.kind(), error.to_string());
+            let converted = io::Error::from(error);
+            assert_eq!(converted.kind(), kind, "{converted:?}");
+            assert_eq!(converted.to_string(), text);
+            let inside = converted.get_ref().and_then(|inside| inside.downcast_ref::<Error>()).expect("it is inside");
+            assert_eq!(inside.kind(), own);
+        };
+        check(refused(), io::ErrorKind::ConnectionRefused);
+        check(Error::new(ErrorKind::Unreachable, "no route"), io::ErrorKind::HostUnreachable);
+        check(Error::timeout("logging in", Duration::from_secs(1)), io::ErrorKind::TimedOut);
+        check(Error::new(ErrorKind::HostKey, "changed"), io::ErrorKind::PermissionDenied);
+        check(Error::new(ErrorKind::Privilege, "bad secret"), io::ErrorKind::PermissionDenied);
+        check(Error::new(ErrorKind::NotConnected, "closed"), io::ErrorKind::NotConnected);
+        check(Error::new(ErrorKind::Disconnected, "gone"), io::ErrorKind::ConnectionReset);
+        check(PoolError::Closed.into(), io::ErrorKind::NotConnected);
+        check(Error::new(ErrorKind::Refused, "invalid input"), io::ErrorKind::Other);
+        // An error that was converted and is a cause again is recognised still.
+        let again = Error::new(ErrorKind::Pool, "no worker").with_source(io::Error::from(refused()));
+        assert!(again.cause::<Error>().is_some_and(|error| error.kind() == ErrorKind::Unreachable));
     }
 
     #[tokio::test(start_paused = true)]

@@ -11,10 +11,11 @@ use super::close::{Drained, drain};
 use super::connector::Connector;
 use super::error::PoolError;
 use super::guard::WorkerGuard;
+use super::options::MAX_SIZE;
 use super::request::{take, try_take};
 use super::shared::Shared;
 use super::status::Status;
-use super::sync::{Instant, Semaphore};
+use super::sync::Instant;
 
 /// Several connections of the same kind, lent to one request each, first come first served.
 ///
@@ -45,8 +46,8 @@ use super::sync::{Instant, Semaphore};
 /// # Where people trip
 ///
 /// A `get` whose future was polled and is then kept without being polled again holds its turn, as with every fair lock:
-/// await it, or drop it. A task that keeps a guard while it asks for another can wait for itself; the pool warns when
-/// it has all of them.
+/// await it, or drop it. A task that keeps a guard while it asks for another can wait for itself. Once one has
+/// waited for a second, while it had taken all workers and none came back, the pool's background task warns of it.
 ///
 /// A pool that is dropped drops its workers. To let them say goodbye, [`AsyncPool::close`] it.
 pub struct AsyncPool<C: Send + 'static> {
@@ -144,7 +145,10 @@ impl<C: Send + 'static> AsyncPool<C> {
     }
 
     /// Takes a worker if one is ready and nobody waits for it. Never waits. One that is being reset, checked or looked at
-    /// at this very moment is not ready.
+    /// at this very moment is not ready. Of a lazy pool that has none to lend, one connection is opened for the next who asks.
+    ///
+    /// A worker is made ready by the background task, or by those who wait: where the runtime of that task has ended, a pool
+    /// that resets its workers needs a [`AsyncPool::get`] now and then.
     ///
     /// ```
     /// use conn_share::PoolError;
@@ -173,7 +177,8 @@ impl<C: Send + 'static> AsyncPool<C> {
     }
 
     /// Changes how many connections there may be. More are connected in the background or on demand; of too many the
-    /// idle ones are closed now, those on loan when they come back. With 0, requests wait until there are some again.
+    /// idle ones are closed now, those on loan when they come back. With 0, requests wait until there are some again. More
+    /// than 65,536 are as many as that.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]
@@ -190,11 +195,14 @@ impl<C: Send + 'static> AsyncPool<C> {
     /// # }
     /// ```
     pub fn resize(&self, size: usize) {
-        self.shared.resize(size.min(Semaphore::MAX_PERMITS));
+        self.shared.resize(size.min(MAX_SIZE));
     }
 
     /// Closes the pool: refuses new requests and tells those who wait, waits for loans up to the
-    /// [`close_timeout`](PoolBuilder::close_timeout), disconnects the workers. Returns what it had to cut.
+    /// [`close_timeout`](PoolBuilder::close_timeout), disconnects the workers. Returns what it had to cut. Attempts to connect
+    /// that are under way are given up at once.
+    ///
+    /// Of several calls at the same time the one with the shortest limit cuts for all, and each says what was cut.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")]

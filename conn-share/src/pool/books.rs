@@ -5,12 +5,13 @@
 
 use std::task::Waker;
 
+use super::caller::Caller;
 use super::error::{ConnectFailure, Holder, PoolPhase};
 use super::gate::Gate;
 use super::health::Health;
 use super::line::Line;
 use super::options::Options;
-use super::slots::{Loan, Needs, Remedy, Slots, Worker};
+use super::slots::{Asker, Loan, Needs, Remedy, Slots, Worker};
 use super::status::Counters;
 use super::sync::{Instant, RuntimeId};
 use crate::lock::wake;
@@ -22,6 +23,8 @@ pub(super) struct Books<C> {
     pub(super) health: Health,
     /// A job waits for the moment of the next attempt.
     pub(super) pausing: bool,
+    /// How many attempts had failed when it was last time to tell those who wait.
+    given_up_at: u64,
     pub(super) closed: bool,
     /// Permits that are out and must not come back, since the pool was made smaller.
     pub(super) debt: usize,
@@ -34,7 +37,12 @@ pub(super) struct Books<C> {
     pub(super) armed_for: Option<(Instant, RuntimeId)>,
     /// The runtime in which the timer has gone off and was not set again.
     pub(super) rang_in: Option<RuntimeId>,
+    /// Who may be waiting for himself, and since when.
+    suspect: Option<(u64, Instant)>,
     pub(super) counters: Counters,
+    /// Since the pool was closed: loans that were cut, and workers that were dropped without a goodbye.
+    pub(super) cut: Vec<Holder>,
+    pub(super) dropped: usize,
 }
 
 /// The task that works in the background.
@@ -60,12 +68,15 @@ pub(super) enum Next<C> {
 
 impl<C> Books<C> {
     pub(super) fn new(options: &Options) -> Self {
+        // One for each worker, and one for each attempt after it: a start that fails names all.
+        let causes = if options.lazy { 1 } else { options.size + options.backoff.attempts.min(64) as usize };
         Self {
             slots: Slots::new(options.size, options.heals()),
             gate: Gate::new(options.size),
             line: Line::new(),
-            health: Health::default(),
+            health: Health::new(causes),
             pausing: false,
+            given_up_at: 0,
             closed: false,
             debt: 0,
             keeper: Keeper::Gone,
@@ -74,7 +85,10 @@ impl<C> Books<C> {
             next_worker: 0,
             armed_for: None,
             rang_in: None,
+            suspect: None,
             counters: Counters::default(),
+            cut: Vec::new(),
+            dropped: 0,
         }
     }
 
@@ -117,14 +131,32 @@ impl<C> Books<C> {
         }
     }
 
-    /// Why those who wait may stop waiting: no worker is left, and attempts to connect one have failed for good.
-    pub(super) fn verdict(&self, now: Instant, options: &Options) -> Option<ConnectFailure> {
-        let tally = self.slots.tally();
-        let hope = tally.idle + tally.to_tend + tally.producing() + tally.on_loan > 0;
-        if hope || !self.health.is_down(&options.backoff) || self.health.blocked_until(now).is_none() {
-            return None;
+    /// An attempt failed, and those who wait are to be told: no worker is left, and attempts have failed for good.
+    pub(super) fn note_failure(&mut self, options: &Options) {
+        if self.slots.tally().connecting == 0 && self.is_hopeless(options) {
+            self.given_up_at = self.counters.connect_failures;
         }
-        Some(self.health.failure(now))
+    }
+
+    /// Why one who joined the line after so many failures may stop waiting. Whether the next attempt is under way already is
+    /// the same to those who were there when the last one failed.
+    pub(super) fn verdict(&self, failures_before: u64, now: Instant, options: &Options) -> Option<ConnectFailure> {
+        let told = self.given_up_at > failures_before;
+        let resting = self.slots.tally().connecting == 0 && self.health.blocked_until(now).is_some();
+        (self.is_hopeless(options) && (told || resting)).then(|| self.health.failure(now))
+    }
+
+    /// There is no worker, but perhaps one that is being connected, and attempts have failed for good.
+    fn is_hopeless(&self, options: &Options) -> bool {
+        let tally = self.slots.tally();
+        tally.idle + tally.to_tend + tally.tended + tally.on_loan == 0 && self.health.is_down(&options.backoff)
+    }
+
+    /// A job ends without the worker that it had, who was not disconnected, or without having opened one.
+    pub(super) fn note_lost(&mut self, at: usize) {
+        if self.closed && self.slots.has_worker_out(at) {
+            self.dropped += 1;
+        }
     }
 
     /// What a request at the front waits for.
@@ -235,13 +267,40 @@ impl<C> Books<C> {
         self.slots.loans().map(|loan| holder(loan, now)).collect()
     }
 
-    /// The calling task has every worker, so that it would wait for itself.
-    pub(super) fn all_held_by(&self, task: Option<tokio::task::Id>) -> bool {
+    /// Every worker was taken by this caller, who may have given them to others meanwhile.
+    pub(super) fn all_taken_by(&self, caller: Caller) -> bool {
         let size = self.slots.size();
-        size > 0
-            && task.is_some()
-            && self.slots.tally().on_loan >= size
-            && self.slots.loans().all(|loan| loan.asker.task == task)
+        size > 0 && self.slots.tally().on_loan >= size && self.slots.loans().all(|loan| loan.asker.caller == caller)
+    }
+
+    /// A request begins to wait: remembers it if its own caller seems to keep it waiting, unless another is remembered. The
+    /// waker is the keeper's, who looks again later.
+    pub(super) fn suspect(&mut self, ticket: u64, asker: &Asker, now: Instant) -> Option<Waker> {
+        if self.suspect.is_some() || !self.all_taken_by(asker.caller) {
+            return None;
+        }
+        self.suspect = Some((ticket, now));
+        match &self.keeper {
+            Keeper::Present(waker) => waker.clone(),
+            Keeper::Gone => None,
+        }
+    }
+
+    /// When to look again whether somebody waits for himself.
+    pub(super) fn suspect_since(&self) -> Option<Instant> {
+        self.suspect.map(|(_, since)| since)
+    }
+
+    /// Looks again at the one who was suspected, and at another next time: who it is, if no worker has come back since.
+    pub(super) fn judge(&mut self, now: Instant) -> Option<Asker> {
+        let (ticket, since) = self.suspect.take()?;
+        let waits = self.line.asker(ticket).filter(|asker| self.all_taken_by(asker.caller)).cloned();
+        if waits.is_some() && self.slots.loans().all(|loan| loan.since <= since) {
+            return waits;
+        }
+        let next = self.line.first_queued().filter(|(_, asker)| self.all_taken_by(asker.caller));
+        self.suspect = next.map(|(ticket, _)| (ticket, now));
+        None
     }
 }
 
@@ -282,7 +341,7 @@ pub(super) fn holder(loan: &Loan, now: Instant) -> Holder {
         worker: loan.worker,
         place: loan.asker.place,
         purpose: loan.asker.purpose.clone(),
-        task: loan.asker.task,
+        task: loan.asker.caller.task(),
         held: now.saturating_duration_since(loan.since),
     }
 }

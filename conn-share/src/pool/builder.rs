@@ -10,9 +10,8 @@ use super::close::start;
 use super::connector::Connector;
 use super::error::PoolError;
 use super::keeper;
-use super::options::{Options, StartPolicy};
+use super::options::{MAX_SIZE, Options, StartPolicy};
 use super::shared::Shared;
-use super::sync::Semaphore;
 use super::tending::{Hooks, Tended, cause};
 use crate::Lockable;
 use crate::lock::recover_now;
@@ -54,7 +53,7 @@ impl<K: Connector> PoolBuilder<K> {
     }
 
     /// How many connections there may be, counting those being opened and closed. Default 4: a Cisco router has five
-    /// VTY lines unless told otherwise, and somebody may have to log in by hand.
+    /// VTY lines unless told otherwise, and somebody may have to log in by hand. At most 65,536.
     pub fn size(mut self, size: usize) -> Self {
         self.options.size = size;
         self
@@ -112,7 +111,8 @@ impl<K: Connector> PoolBuilder<K> {
     }
 
     /// The wait after a failed attempt: `first`, doubled with each further failure up to `longest`, less up to a half of
-    /// it by chance. Default 100 ms and 30 s.
+    /// it by chance. Default 100 ms and 30 s. However short it is, others have a turn between two attempts; more than a
+    /// year is a year.
     pub fn backoff(mut self, first: Duration, longest: Duration) -> Self {
         self.options.backoff.first = first;
         self.options.backoff.longest = longest;
@@ -131,7 +131,8 @@ impl<K: Connector> PoolBuilder<K> {
         self
     }
 
-    /// Replaces a worker at this age, or up to a tenth earlier by chance. Default: never.
+    /// Replaces a worker at this age, or up to a tenth earlier by chance, so that workers connected together do not end
+    /// together. Default: never.
     pub fn max_lifetime(mut self, limit: Duration) -> Self {
         self.options.max_lifetime = Some(limit);
         self
@@ -273,7 +274,7 @@ impl<K: Connector> PoolBuilder<K> {
     ///
     /// # Errors
     ///
-    /// [`PoolError::Config`] for a size or a concurrency of zero; [`PoolError::Connect`] with every cause when a worker
+    /// [`PoolError::Config`] for a size or a concurrency of zero, and a size of more than 65,536; [`PoolError::Connect`] with every cause when a worker
     /// could not be connected and the policy is [`StartPolicy::AllOrNothing`].
     ///
     /// # Cancel safety
@@ -281,18 +282,19 @@ impl<K: Connector> PoolBuilder<K> {
     /// Nothing is left behind: connections open already are dropped, without [`Connector::disconnect`].
     pub async fn start(self) -> Result<AsyncPool<K::Connection>, PoolError> {
         let Self { connector, hooks, options } = self;
-        if options.size == 0 || options.size > Semaphore::MAX_PERMITS {
-            return Err(PoolError::Config(format!("a pool cannot have {} workers", options.size)));
+        if options.size == 0 || options.size > MAX_SIZE {
+            return Err(PoolError::Config(format!("a pool cannot have {} workers, but 1 to {MAX_SIZE}", options.size)));
         }
         if options.connect_concurrency == 0 {
             return Err(PoolError::Config("a pool that opens no connections at a time never opens one".to_owned()));
         }
         let lazy = options.lazy;
         let shared = Shared::new(Arc::new(Tended { connector, hooks }), options);
-        if !lazy {
+        if lazy {
+            keeper::spawn(&shared);
+        } else {
             start(&shared).await?;
         }
-        keeper::spawn(&shared);
         Ok(AsyncPool::new(shared))
     }
 }

@@ -6,18 +6,20 @@ use std::time::Duration;
 
 use super::books::{Books, Calls, holder};
 use super::error::{Holder, PoolError};
+use super::keeper;
 use super::options::StartPolicy;
 use super::shared::Shared;
-use super::sync::{Instant, timeout_at};
+use super::sync::{Instant, timeout, timeout_at};
 
-/// What [`AsyncPool::close`](crate::AsyncPool::close) had to cut.
+/// What [`AsyncPool::close`](crate::AsyncPool::close) had to cut, or saw cut by another `close` at the same time.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct Drained {
     /// Loans that had not come back by the deadline: the pool has forgotten their workers, which are dropped when
     /// their guards are.
     pub cut: Vec<Holder>,
-    /// Workers that could not be disconnected by then, and were dropped.
+    /// Workers that were dropped without a goodbye: those that had not been disconnected by then, or were cut in a reset,
+    /// and those whose goodbye ran into its own limit or panicked.
     pub dropped: usize,
 }
 
@@ -32,16 +34,28 @@ impl Drained {
 pub(super) async fn start<C: Send + 'static>(shared: &Arc<Shared<C>>) -> Result<(), PoolError> {
     let options = &shared.options;
     let attendance = Attendance::new(shared);
-    let full = attendance
-        .until(|books| {
-            let tally = books.slots.tally();
-            let open = tally.idle;
-            // What is still under way may work.
-            let over = books.health.is_down(&options.backoff) && tally.producing() == 0;
-            (open == options.size || over).then_some(open == options.size)
-        })
-        .await;
-    if full || options.policy == StartPolicy::Degraded {
+    let over = |books: &Books<C>| {
+        // What is still under way may work.
+        let over = books.health.is_down(&options.backoff) && books.slots.tally().producing() == 0;
+        over || books.slots.tally().idle == options.size
+    };
+    if options.policy == StartPolicy::Degraded {
+        let tried = |books: &Books<C>| {
+            let attempts = books.counters.connected + books.counters.connect_failures;
+            books.slots.tally().idle > 0 && attempts >= options.size as u64
+        };
+        let patience =
+            timeout(options.connect_timeout, attendance.until(|books| (over(books) || tried(books)).then_some(())));
+        if patience.await.is_err() {
+            attendance.until(|books| (over(books) || books.slots.tally().idle > 0).then_some(())).await;
+        }
+    } else {
+        attendance.until(|books| over(books).then_some(())).await;
+    }
+    if options.policy == StartPolicy::Degraded || shared.books().slots.tally().idle == options.size {
+        shared.books().health.remember(1);
+        // Before the attendance ends, which carries on what is under way.
+        keeper::spawn(shared);
         return Ok(());
     }
     let failure = shared.books().health.failure_in_full();
@@ -54,6 +68,10 @@ pub(super) async fn drain<C: Send + 'static>(shared: &Arc<Shared<C>>, limit: Dur
     let deadline = Instant::now().checked_add(limit);
     let attendance = Attendance::new(shared);
     shut(shared);
+    let (cut_before, dropped_before) = {
+        let books = shared.books();
+        (books.cut.len(), books.dropped)
+    };
     let gone = attendance.until(|books| (books.slots.tally().connections() == 0).then_some(()));
     let in_time = match deadline {
         Some(deadline) => timeout_at(deadline, gone).await.is_ok(),
@@ -62,10 +80,16 @@ pub(super) async fn drain<C: Send + 'static>(shared: &Arc<Shared<C>>, limit: Dur
             true
         }
     };
-    if in_time {
-        return Drained::default();
+    if !in_time {
+        cut(shared);
     }
-    cut(shared)
+    let books = shared.books();
+    let drained = Drained { cut: books.cut[cut_before..].to_vec(), dropped: books.dropped - dropped_before };
+    drop(books);
+    if !drained.is_clean() {
+        tracing::warn!(cut = drained.cut.len(), dropped = drained.dropped, "a pool was closed with workers out");
+    }
+    drained
 }
 
 /// From here on every request is refused, and every worker is to be disconnected.
@@ -83,21 +107,27 @@ fn shut<C: Send + 'static>(shared: &Shared<C>) {
     calls.extend(books.watchers());
     books.gate.close();
     drop(books);
+    // Nobody wants what they open. One that is open by now says goodbye.
+    shared.jobs.abort_connects();
     calls.make();
     drop(cut);
     tracing::debug!("a pool closes");
 }
 
 /// Forgets the loans that are still out, and drops the workers that did not say goodbye.
-fn cut<C: Send + 'static>(shared: &Shared<C>) -> Drained {
+fn cut<C: Send + 'static>(shared: &Shared<C>) {
     shared.jobs.abort(None);
     let now = Instant::now();
-    let (loans, rest) = shared.books().slots.abandon();
-    let dropped = rest.iter().filter(|slot| slot.has_worker()).count();
+    let mut calls = Calls::default();
+    let mut books = shared.books();
+    let (loans, rest) = books.slots.abandon();
+    books.dropped += rest.iter().filter(|slot| slot.has_worker()).count();
+    books.cut.extend(loans.iter().map(|loan| holder(loan, now)));
+    // Another who closes the pool waits for nothing any more.
+    calls.extend(books.watchers());
+    drop(books);
+    calls.make();
     drop(rest);
-    let drained = Drained { cut: loans.iter().map(|loan| holder(loan, now)).collect(), dropped };
-    tracing::warn!(cut = drained.cut.len(), dropped, "a pool was closed with workers out");
-    drained
 }
 
 /// A call that carries jobs on.

@@ -1,9 +1,9 @@
 //! What a pool needs to know about its workers: how to connect one and how to look after it.
 
+use std::any::TypeId;
 use std::cell::Cell;
 use std::error::Error as StdError;
-use std::future::{Ready, ready};
-use std::marker::PhantomData;
+use std::future::ready;
 
 use super::sync::thread_local;
 
@@ -53,14 +53,16 @@ pub trait Connector: Send + Sync + 'static {
     /// Without it, a worker that [`Connector::is_broken`] does not report is believed to work.
     fn check(&self, worker: &mut Self::Connection) -> impl Future<Output = Result<(), Self::Error>> + Send {
         let _ = worker;
-        Provided::<Self::Error>::hook()
+        mark::<Self>(Hook::Check);
+        ready(Ok(()))
     }
 
     /// Removes what the last user left behind, after each use and before anybody else sees the worker. One that fails
     /// is replaced.
     fn reset(&self, worker: &mut Self::Connection) -> impl Future<Output = Result<(), Self::Error>> + Send {
         let _ = worker;
-        Provided::<Self::Error>::hook()
+        mark::<Self>(Hook::Reset);
+        ready(Ok(()))
     }
 
     /// Says goodbye. Without it the connection is dropped.
@@ -73,7 +75,7 @@ pub trait Connector: Send + Sync + 'static {
     /// [every second](crate::PoolBuilder::look_every); so it must neither wait nor talk to the network.
     fn is_broken(&self, worker: &Self::Connection) -> bool {
         let _ = worker;
-        PROVIDED.with(|provided| provided.set(true));
+        mark::<Self>(Hook::IsBroken);
         false
     }
 }
@@ -93,37 +95,29 @@ where
     }
 }
 
+/// A hook that has a provided form.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hook {
+    Check,
+    Reset,
+    IsBroken,
+}
+
 thread_local! {
-    static PROVIDED: Cell<bool> = const { Cell::new(false) };
+    /// The provided hook that ran last, and the connector's type.
+    static PROVIDED: Cell<Option<(TypeId, Hook)>> = const { Cell::new(None) };
 }
 
-/// What the provided hooks return. It lets the pool see that a hook was not written, and spare every use of a worker
-/// the round trip through it.
-struct Provided<E>(PhantomData<E>);
-
-impl<E> Provided<E> {
-    fn hook() -> Ready<Result<(), E>> {
-        PROVIDED.with(|provided| provided.set(true));
-        ready(Ok(()))
-    }
+/// A provided hook of `K` runs. It lets the pool see that a hook was not written, and spare every use of a worker the way
+/// through it.
+fn mark<K: Connector + ?Sized>(hook: Hook) {
+    PROVIDED.with(|provided| provided.set(Some((TypeId::of::<K>(), hook))));
 }
 
-/// Asks a hook that only looks, and says whether it is the provided one.
-pub(super) fn observe_look(look: impl FnOnce() -> bool) -> (bool, bool) {
-    PROVIDED.with(|provided| provided.set(false));
-    let bad = look();
-    (bad, PROVIDED.with(|provided| provided.replace(false)) && !bad)
-}
-
-/// Makes the future of a hook, and says whether it is the provided one. A connector that wraps another's provided hook
-/// in something of its own returns a future of another size.
-pub(super) fn observe<F, E>(call: impl FnOnce() -> F) -> (F, bool)
-where
-    F: Future<Output = Result<(), E>>,
-{
-    PROVIDED.with(|provided| provided.set(false));
-    let future = call();
-    let provided =
-        PROVIDED.with(|provided| provided.replace(false)) && size_of_val(&future) == size_of::<Ready<Result<(), E>>>();
-    (future, provided)
+/// Calls a hook of `K`, and says whether it is the provided one. A hook that was written may call provided ones, of the
+/// connector that it wraps or of its own; but never that of its own type and name, which it replaces.
+pub(super) fn observe<K: Connector, T>(hook: Hook, call: impl FnOnce() -> T) -> (T, bool) {
+    PROVIDED.with(|provided| provided.set(None));
+    let result = call();
+    (result, PROVIDED.with(Cell::take) == Some((TypeId::of::<K>(), hook)))
 }

@@ -64,7 +64,7 @@ pub(super) struct TimeoutDetail {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PoolPhase {
-    /// Its turn: all workers were on loan.
+    /// Its turn, while workers were on loan.
     Waiting,
     /// A connection to be opened.
     Connecting,
@@ -132,8 +132,9 @@ impl PoolTimeout {
         &self.0.holders
     }
 
-    /// The task that waited held every worker itself: it would have waited for ever.
-    pub fn all_held_by_caller(&self) -> bool {
+    /// Every worker had been taken by the task that waited, or outside of tasks by its thread. Unless it had given them to
+    /// others, or used them side by side, it was waiting for itself.
+    pub fn all_taken_by_caller(&self) -> bool {
         self.0.all_mine
     }
 
@@ -200,7 +201,7 @@ impl fmt::Display for PoolTimeout {
         let TimeoutDetail { phase, waited, holders, all_mine, cause } = &*self.0;
         write!(f, "no worker within {waited:.1?} ({phase})")?;
         if *all_mine {
-            f.write_str("; the waiting task holds every worker itself")?;
+            f.write_str("; every worker was taken by the one who waited")?;
         }
         for holder in holders.iter().take(SHOWN) {
             write!(f, "; {holder}")?;

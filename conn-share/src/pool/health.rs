@@ -20,8 +20,10 @@ pub(super) struct Backoff {
 impl Backoff {
     /// The wait after `failures` in a row: doubled each time, between half and the whole of it by `chance` (0 to 1).
     pub(super) fn delay(&self, failures: u32, chance: f64) -> Duration {
+        /// So far ahead that the clock can still tell it.
+        const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
         let doubled = self.first.saturating_mul(2u32.saturating_pow(failures.saturating_sub(1).min(31)));
-        doubled.min(self.longest).mul_f64(0.5 + 0.5 * chance.clamp(0.0, 1.0))
+        doubled.min(self.longest).min(NEVER).mul_f64(0.5 + 0.5 * chance.clamp(0.0, 1.0))
     }
 }
 
@@ -31,11 +33,27 @@ pub(super) struct Health {
     /// In a row; attempts made side by side count as one.
     failures: u32,
     next_attempt: Option<Instant>,
+    /// Others had a turn since the last failure. Without it, attempts that fail at once could follow each other for ever
+    /// where the wait is short.
+    yielded: bool,
     /// The latest first.
     causes: VecDeque<Cause>,
+    /// At most so many.
+    remembered: usize,
 }
 
 impl Health {
+    /// `remembered`: how many causes are kept.
+    pub(super) fn new(remembered: usize) -> Self {
+        Self { remembered, ..Self::default() }
+    }
+
+    /// How many causes are kept from here on. Only a start that fails names more than the last.
+    pub(super) fn remember(&mut self, causes: usize) {
+        self.remembered = causes;
+        self.causes.truncate(causes);
+    }
+
     /// To be handed to [`Health::failed`] by an attempt that begins now.
     pub(super) fn failures(&self) -> u32 {
         self.failures
@@ -50,24 +68,28 @@ impl Health {
     /// An attempt failed that began after `began_after` failures. Of several made side by side only the first to fail
     /// counts: some servers refuse a few of many simultaneous logins, which says "later" and not "down".
     pub(super) fn failed(&mut self, began_after: u32, cause: Cause, now: Instant, backoff: &Backoff, chance: f64) {
-        /// Enough for one of each kind.
-        const REMEMBERED: usize = 16;
-        self.causes.truncate(REMEMBERED - 1);
+        self.causes.truncate(self.remembered.saturating_sub(1));
         self.causes.push_front(cause);
         if began_after >= self.failures {
             self.failures = self.failures.saturating_add(1);
             self.next_attempt = now.checked_add(backoff.delay(self.failures, chance));
+            self.yielded = false;
         }
     }
 
-    /// When the next attempt may begin; `None`: at once.
+    /// Others had a turn.
+    pub(super) fn yielded(&mut self) {
+        self.yielded = true;
+    }
+
+    /// When the next attempt may begin, which may be as soon as others had a turn; `None`: at once.
     pub(super) fn blocked_until(&self, now: Instant) -> Option<Instant> {
-        self.next_attempt.filter(|at| self.failures > 0 && *at > now)
+        self.next_attempt.filter(|at| self.failures > 0 && (*at > now || !self.yielded))
     }
 
     /// Attempts have failed for good: the whole round of them.
     pub(super) fn is_down(&self, backoff: &Backoff) -> bool {
-        self.failures >= backoff.attempts
+        self.failures > 0 && self.failures >= backoff.attempts
     }
 
     /// Why the last attempt failed, if the last one did.
@@ -80,7 +102,7 @@ impl Health {
         ConnectFailure::new(FailureDetail {
             attempts: self.failures,
             causes: self.causes.front().cloned().into_iter().collect(),
-            retry_in: self.blocked_until(now).map(|at| at - now),
+            retry_in: self.blocked_until(now).map(|at| at.saturating_duration_since(now)),
         })
     }
 

@@ -2,6 +2,7 @@
 //!
 //! It holds the pool weakly and is never needed for a request to be served: whoever waits carries on the same jobs.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
@@ -24,12 +25,14 @@ pub(super) struct KeeperTask<C: Send + 'static> {
     home: RuntimeId,
     /// The next round of the pool.
     tick: Option<Pin<Box<Sleep>>>,
+    /// When it looks again at one who may be waiting for himself.
+    watch: Option<Pin<Box<Sleep>>>,
 }
 
 impl<C: Send + 'static> KeeperTask<C> {
     pub(super) fn new(shared: &Arc<Shared<C>>, home: RuntimeId) -> Self {
         shared.books().keeper = Keeper::Present(None);
-        Self { shared: Arc::downgrade(shared), home, tick: None }
+        Self { shared: Arc::downgrade(shared), home, tick: None, watch: None }
     }
 }
 
@@ -53,16 +56,39 @@ impl<C: Send + 'static> Future for KeeperTask<C> {
         if to_set {
             shared.alarm.set(&shared);
         }
-        shared.drive();
+        drive(&shared, cx);
         if let Some(every) = interval(&shared) {
             let tick = self.tick.get_or_insert_with(|| Box::pin(sleep_until(Instant::now() + every)));
             while tick.as_mut().poll(cx).is_ready() {
                 make_round(&shared);
-                shared.drive();
-                tick.as_mut().reset(Instant::now() + every);
+                drive(&shared, cx);
+                let next = Instant::now() + every;
+                let expiry = shared.options.max_lifetime.and_then(|_| shared.books().slots.next_expiry());
+                tick.as_mut().reset(expiry.map_or(next, |at| at.min(next)));
             }
         }
+        self.watch(&shared, cx);
         Poll::Pending
+    }
+}
+
+impl<C: Send + 'static> KeeperTask<C> {
+    /// Warns of one who seems to wait for himself, after a while.
+    fn watch(&mut self, shared: &Shared<C>, cx: &mut Context<'_>) {
+        /// Longer than a task that uses its workers side by side, or has given them to others, waits for one mostly.
+        const LONG: Duration = Duration::from_secs(1);
+        loop {
+            let Some(since) = shared.books().suspect_since() else { return };
+            let watch = self.watch.get_or_insert_with(|| Box::pin(sleep_until(since + LONG)));
+            if watch.as_mut().poll(cx).is_pending() {
+                return;
+            }
+            self.watch = None;
+            let asker = shared.books().judge(Instant::now());
+            if let Some(asker) = asker {
+                tracing::warn!(place = %asker.place, purpose = asker.purpose.as_deref(), "every worker was taken by the task that waits for another");
+            }
+        }
     }
 }
 
@@ -82,6 +108,14 @@ impl<C: Send + 'static> Drop for KeeperTask<C> {
         shared.jobs.abort(Some(self.home));
         wake(wakers);
         shared.driver_left();
+    }
+}
+
+/// Carries jobs on. The keeper outlives whatever they do: one that panics has given its slot back.
+fn drive<C: Send + 'static>(shared: &Arc<Shared<C>>, cx: &Context<'_>) {
+    if catch_unwind(AssertUnwindSafe(|| shared.drive())).is_err() {
+        tracing::error!("a pool's work in the background panicked");
+        cx.waker().wake_by_ref();
     }
 }
 

@@ -129,6 +129,18 @@ impl<C> Line<C> {
         self.find(ticket).is_some_and(|place| place.is_front())
     }
 
+    /// Who waits with this ticket.
+    pub(super) fn asker(&self, ticket: u64) -> Option<&Asker> {
+        let place = &self.places[at(&self.places, self.next_ticket, ticket)?];
+        matches!(place.turn, Turn::Queued | Turn::Front).then_some(&place.asker)
+    }
+
+    /// The first who waits for a permit.
+    pub(super) fn first_queued(&self) -> Option<(u64, &Asker)> {
+        let place = self.places.iter().find(|place| matches!(place.turn, Turn::Queued))?;
+        Some((place.ticket, &place.asker))
+    }
+
     /// Gives a permit to the first who has none: `None` if nobody waits for one, otherwise its waker.
     pub(super) fn promote(&mut self) -> Option<Option<Waker>> {
         let place = self.next_queued()?;

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::{Wake, Waker};
 use std::time::Duration;
 
+use super::caller::Caller;
 use super::line::Line;
 use super::slots::Asker;
 use super::slots_model::Dice;
@@ -50,7 +51,7 @@ fn deadlines_against_a_naive_model() {
             let now = start + Duration::from_secs(seconds);
             match dice.roll(8) {
                 0..=3 => {
-                    let asker = Asker { place: Location::caller(), purpose: None, task: None };
+                    let asker = Asker { place: Location::caller(), purpose: None, caller: Caller::here() };
                     let limit = Duration::from_secs(dice.roll(30) as u64 + 1);
                     let deadline = (dice.roll(5) > 0).then(|| now + limit);
                     let ticket = line.join(asker, dice.roll(2) == 0);

@@ -1,13 +1,15 @@
 //! The worker pool.
 //!
 //! Bottom up: `slots` (what each worker does), `gate` (who may have one), `line` (who waits) with its `deadlines`, `health` (when to try again) are plain values;
-//! `books` puts them behind one mutex; `shared` makes the moves; `jobs` and `work` carry on what takes time; `request`
+//! `books` puts them behind one mutex; `shared` makes the moves; `jobs` and `work` carry on what takes time, `abroad` knows of the runtimes they were begun in; `request`
 //! is one `get` from arrival to guard; `keeper` and `close` are the other two who carry jobs on.
 
+mod abroad;
 mod alarm;
 mod async_pool;
 mod books;
 mod builder;
+mod caller;
 mod chance;
 mod close;
 mod connector;

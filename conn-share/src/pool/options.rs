@@ -10,9 +10,14 @@ pub enum StartPolicy {
     /// Those that are open already are closed again, and the start is an error that names every cause.
     #[default]
     AllOrNothing,
-    /// The pool starts with those that are there, even none, and connects the others in the background.
+    /// The pool starts with those that are there, even none, and connects the others in the background. It starts once one is
+    /// there and for every other slot an attempt has ended, or [`connect_timeout`](crate::PoolBuilder::connect_timeout) has
+    /// gone by; without any, once attempts have failed for good.
     Degraded,
 }
+
+/// As many as one address can have to one port of a device; more cannot be meant, and their slots would only fill memory.
+pub(super) const MAX_SIZE: usize = 65_536;
 
 #[derive(Clone, Debug)]
 pub(super) struct Options {

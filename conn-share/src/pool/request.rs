@@ -7,15 +7,15 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::task;
-
 use super::books::{Books, Calls};
+use super::caller::Caller;
 use super::error::{PoolError, PoolPhase, PoolTimeout, TimeoutDetail};
 use super::guard::WorkerGuard;
 use super::line::Handed;
 use super::shared::Shared;
 use super::slots::{Asker, Remedy, Worker};
 use super::sync::{Instant, MutexGuard, RuntimeId, Sleep, current_runtime, sleep_until};
+use crate::lock::wake;
 
 /// Takes a worker, waiting at most `limit` from the first poll on.
 pub(super) fn take<'a, C: Send + 'static>(
@@ -64,7 +64,7 @@ pub(super) fn try_take<C: Send + 'static>(
         };
         if books.line.waiting() > 0 || books.slots.tally().idle == 0 || !request.join(&mut books) {
             // Next time there may be one.
-            books.slots.heal_all();
+            books.slots.heal_one();
             drop(books);
             shared.call_keeper();
             return Err(PoolError::NoneFree);
@@ -89,9 +89,13 @@ struct Request<'a, C: Send + 'static> {
     deadline: Option<Instant>,
     /// Its place in the line; 0: none.
     ticket: u64,
+    /// How many attempts to connect had failed when it joined.
+    failures_before: u64,
     arrived: bool,
     /// For a request that waits in another runtime than the one that turns the shared timer.
     own_timer: Option<Pin<Box<Sleep>>>,
+    /// When it no longer waits for runtimes that were asked whether they are turned.
+    patience: Option<Pin<Box<Sleep>>>,
     /// The runtime in which it is polled for the first time, if it was asked already.
     here: Option<Option<RuntimeId>>,
 }
@@ -108,14 +112,16 @@ impl<'a, C: Send + 'static> Request<'a, C> {
         let now = Instant::now();
         Self {
             shared,
-            asker: Asker { place, purpose, task: task::try_id() },
+            asker: Asker { place, purpose, caller: Caller::here() },
             started: now,
             now,
             limit,
             deadline: None,
             ticket: 0,
+            failures_before: 0,
             arrived: false,
             own_timer: None,
+            patience: None,
             here: None,
         }
     }
@@ -143,12 +149,10 @@ impl<'a, C: Send + 'static> Request<'a, C> {
         if !crowded {
             self.shared.crowded.store(true, Ordering::Relaxed);
         }
-        if !books.all_held_by(self.asker.task) {
-            return self.wait(books, cx);
-        }
-        drop(books);
-        tracing::warn!(place = %self.asker.place, "a task that holds every worker asks for another");
-        self.poll_in_line(self.shared.books(), true, cx)
+        let keeper = books.suspect(self.ticket, &self.asker, self.now);
+        let polled = self.wait(books, cx);
+        wake(keeper);
+        polled
     }
 
     /// The way of most requests: a worker is ready, nobody waits, and nothing has to be looked at.
@@ -176,6 +180,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
     /// Joins the line, with a permit if there is one left; whether there was.
     fn join(&mut self, books: &mut Books<C>) -> bool {
         self.deadline = self.limit.and_then(|limit| self.started.checked_add(limit));
+        self.failures_before = books.counters.connect_failures;
         let permit = books.gate.pass();
         self.ticket = books.line.join(self.asker.clone(), permit);
         if permit {
@@ -192,11 +197,18 @@ impl<'a, C: Send + 'static> Request<'a, C> {
         mut now_is_fresh: bool,
         cx: &mut Context<'_>,
     ) -> Polled<C> {
+        /// Workers that were not fit, then others have their turn on this thread.
+        const ROUNDS: u32 = 32;
         let mut driven = false;
+        let mut unfit = 0;
         loop {
             if books.closed {
                 self.give_up(books, true);
                 return Poll::Ready(Err(PoolError::Closed));
+            }
+            if unfit == ROUNDS {
+                cx.waker().wake_by_ref();
+                return self.wait(books, cx);
             }
             books = match self.collect(books) {
                 Ok(guard) => return Poll::Ready(Ok(guard)),
@@ -204,6 +216,7 @@ impl<'a, C: Send + 'static> Request<'a, C> {
                 Err(None) => {
                     books = self.shared.books();
                     (driven, now_is_fresh) = (false, false);
+                    unfit += 1;
                     continue;
                 }
             };
@@ -214,7 +227,14 @@ impl<'a, C: Send + 'static> Request<'a, C> {
                 return self.wait(books, cx);
             }
             if driven {
-                if let Some(failure) = books.verdict(self.now, &self.shared.options) {
+                if self.looks_abroad(cx) {
+                    drop(books);
+                    self.shared.jobs.abort_mute();
+                    books = self.shared.books();
+                    driven = false;
+                    continue;
+                }
+                if let Some(failure) = books.verdict(self.failures_before, self.now, &self.shared.options) {
                     self.give_up(books, true);
                     return Poll::Ready(Err(PoolError::Connect(failure)));
                 }
@@ -228,6 +248,25 @@ impl<'a, C: Send + 'static> Request<'a, C> {
             driven = true;
             books = self.shared.books();
         }
+    }
+
+    /// Whether jobs that it waits for may be stuck, since they were begun in another runtime: it was asked whether it is
+    /// turned, a while ago.
+    fn looks_abroad(&mut self, cx: &mut Context<'_>) -> bool {
+        /// Longer than a runtime at work takes to come round; after each answer it is asked again.
+        const PATIENCE: Duration = Duration::from_millis(250);
+        let patience = match &mut self.patience {
+            Some(patience) => patience,
+            None if self.shared.jobs.ask_abroad() => {
+                self.patience.insert(Box::pin(sleep_until(Instant::now() + PATIENCE)))
+            }
+            None => return false,
+        };
+        let over = patience.as_mut().poll(cx).is_ready();
+        if over {
+            self.patience = None;
+        }
+        over
     }
 
     /// Comes for the worker that was handed to it. `Err(None)`: it was not fit, and was set aside.
@@ -329,12 +368,14 @@ impl<'a, C: Send + 'static> Request<'a, C> {
 
     fn timed_out(&mut self, mut books: MutexGuard<'a, Books<C>>) -> PoolError {
         books.counters.timeouts += 1;
-        let phase = if books.line.is_front(self.ticket) { books.phase() } else { PoolPhase::Waiting };
+        // One that has no permit waits for those before it; where nobody has a worker, for what they wait for.
+        let is_next = books.line.is_front(self.ticket) || books.slots.tally().on_loan == 0;
+        let phase = if is_next { books.phase() } else { PoolPhase::Waiting };
         let detail = TimeoutDetail {
             phase,
             waited: self.now.saturating_duration_since(self.started),
             holders: books.holders(self.now),
-            all_mine: books.all_held_by(self.asker.task),
+            all_mine: books.all_taken_by(self.asker.caller),
             cause: books.health.cause(),
         };
         self.give_up(books, true);

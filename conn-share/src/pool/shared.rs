@@ -203,7 +203,7 @@ impl<C: Send + 'static> Shared<C> {
         let expires = self
             .options
             .max_lifetime
-            .and_then(|lifetime| now.checked_add(lifetime.mul_f64(1.0 - 0.1 * self.chance.next())));
+            .and_then(|lifetime| now.checked_add(lifetime - lifetime.mul_f64(0.1 * self.chance.next())));
         let mut books = self.books();
         books.next_worker += 1;
         let id = books.next_worker;
@@ -224,12 +224,15 @@ impl<C: Send + 'static> Shared<C> {
     pub(super) fn connect_failed(&self, at: usize, failure: Option<(u32, Cause)>) {
         let now = Instant::now();
         let mut books = self.books();
+        books.slots.vacate(at, self.options.heals());
         if let Some((began_after, cause)) = failure {
             books.counters.connect_failures += 1;
             books.health.failed(began_after, cause, now, &self.options.backoff, self.chance.next());
+            books.note_failure(&self.options);
         }
+        let wakers = books.watchers();
         drop(books);
-        self.vacated(at);
+        wake(wakers);
     }
 
     pub(super) fn sidelined(&self, at: usize, worker: Box<Worker<C>>, remedy: Remedy) {
@@ -241,6 +244,12 @@ impl<C: Send + 'static> Shared<C> {
         wake(wakers);
     }
 
+    /// A job ended without its worker, who was dropped without a goodbye.
+    pub(super) fn lost(&self, at: usize) {
+        self.books().note_lost(at);
+        self.vacated(at);
+    }
+
     pub(super) fn vacated(&self, at: usize) {
         let mut books = self.books();
         books.slots.vacate(at, self.options.heals());
@@ -249,9 +258,14 @@ impl<C: Send + 'static> Shared<C> {
         wake(wakers);
     }
 
+    pub(super) fn yielded(&self) {
+        self.books().health.yielded();
+    }
+
     pub(super) fn pause_over(&self) {
         let mut books = self.books();
         books.pausing = false;
+        books.health.yielded();
         let wakers = books.watchers();
         drop(books);
         wake(wakers);
@@ -344,23 +358,26 @@ impl<C: Send + 'static> Shared<C> {
 
     /// Begins what should be begun and polls what can go on.
     pub(super) fn drive(self: &Arc<Self>) {
-        loop {
+        /// Work that begins other work, so often; then this thread has other things to do.
+        const ROUNDS: usize = 64;
+        for _ in 0..ROUNDS {
             let began = self.begin_jobs();
             if self.jobs.poll_some() {
-                // Somebody goes on in a moment: this thread has other things to do.
-                self.call_drivers();
-                return;
+                break;
             }
             if !began {
                 return;
             }
         }
+        // Somebody goes on in a moment.
+        self.call_drivers();
     }
 
     fn begin_jobs(self: &Arc<Self>) -> bool {
         let mut began = false;
         loop {
             let next = self.books().next_job(Instant::now(), &self.options);
+            let connects = matches!(next, Next::Connect(..));
             let lease = |at| SlotLease::new(self, at);
             let (tend, options) = (self.tend.clone(), self.options.clone());
             let work: std::pin::Pin<Box<dyn Future<Output = ()> + Send>> = match next {
@@ -373,7 +390,7 @@ impl<C: Send + 'static> Shared<C> {
                 }
                 Next::Pause(until) => Box::pin(work::pause(Pause(self.own.clone()), until)),
             };
-            self.jobs.add(work, self.own.clone());
+            self.jobs.add(work, connects, self.own.clone());
             began = true;
         }
     }
@@ -409,6 +426,8 @@ impl<C: Send + 'static> Shared<C> {
 
 impl<C: Send + 'static> Drop for Shared<C> {
     fn drop(&mut self) {
+        // Work under way may hold its own waker, and would keep itself alive.
+        self.jobs.abort(None);
         // It sees that the pool is gone, and ends.
         self.call_keeper();
     }

@@ -7,8 +7,7 @@ use std::collections::VecDeque;
 use std::panic::Location;
 use std::sync::Arc;
 
-use tokio::task;
-
+use super::caller::Caller;
 use super::sync::Instant;
 
 /// A live connection and what the pool remembers of it. Boxed once, when connected, so that lending it moves a pointer.
@@ -30,7 +29,7 @@ pub(super) struct Asker {
     pub(super) place: &'static Location<'static>,
     /// What for, where that says more than the place.
     pub(super) purpose: Option<Arc<str>>,
-    pub(super) task: Option<task::Id>,
+    pub(super) caller: Caller,
 }
 
 /// Who has a worker.
@@ -88,9 +87,13 @@ pub(super) enum Slot<C> {
 }
 
 impl<C> Slot<C> {
-    /// A connection is in it.
+    /// A connection is in it, or with a job.
     pub(super) fn has_worker(&self) -> bool {
-        matches!(self, Self::Idle(_) | Self::Ailing(..))
+        match self {
+            Self::Idle(_) | Self::Ailing(..) => true,
+            Self::Busy(work) => *work != Work::Connecting,
+            Self::Unused | Self::Vacant { .. } | Self::OnLoan(_) => false,
+        }
     }
 }
 
@@ -264,7 +267,7 @@ impl<C> Slots<C> {
             loan.worker = number;
             loan.asker.place = asker.place;
             loan.asker.purpose.clone_from(&asker.purpose);
-            loan.asker.task = asker.task;
+            loan.asker.caller = asker.caller;
             loan.since = now;
             loan.reported = false;
         } else {
@@ -346,14 +349,24 @@ impl<C> Slots<C> {
         None
     }
 
-    /// Wants every vacant slot filled without being asked.
-    pub(super) fn heal_all(&mut self) {
-        for slot in &mut self.slots {
-            if let Slot::Vacant { heal: heal @ false } = slot {
-                *heal = true;
-                self.tally.to_heal += 1;
-            }
+    /// Wants a vacant slot filled without being asked, unless one will be in any case.
+    pub(super) fn heal_one(&mut self) {
+        if self.tally.to_heal + self.tally.connecting > 0 {
+            return;
         }
+        while let Some(&at) = self.vacant.last() {
+            if let Slot::Vacant { heal } = &mut self.slots[at] {
+                self.tally.to_heal += usize::from(!std::mem::replace(heal, true));
+                return;
+            }
+            self.vacant.pop();
+        }
+    }
+
+    /// When the first of the idle workers is past its time.
+    pub(super) fn next_expiry(&self) -> Option<Instant> {
+        let idle = self.idle.iter().map(|&at| &self.slots[at]);
+        idle.filter_map(|slot| if let Slot::Idle(worker) = slot { worker.expires } else { None }).min()
     }
 
     /// Changes the wanted number of slots. Idle surplus is marked to be closed; the rest follows as it comes back.
@@ -453,6 +466,11 @@ impl<C> Slots<C> {
     pub(super) fn loans_mut(&mut self) -> impl Iterator<Item = &mut Loan> {
         let slots = self.slots.iter().zip(&mut self.loans);
         slots.filter(|(slot, _)| matches!(slot, Slot::OnLoan(_))).filter_map(|(_, loan)| loan.as_mut())
+    }
+
+    /// A job has the worker of this slot.
+    pub(super) fn has_worker_out(&self, at: usize) -> bool {
+        self.is_busy(at) && self.slots[at].has_worker()
     }
 
     fn is_busy(&self, at: usize) -> bool {

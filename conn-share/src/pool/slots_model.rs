@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::panic::Location;
 
+use super::caller::Caller;
 use super::slots::{Asker, Needs, Remedy, Slot, Slots, Tally, Work, Worker};
 use super::sync::Instant;
 
@@ -39,7 +40,7 @@ fn count(slots: &Slots<u64>, fits: impl Fn(&Slot<u64>) -> bool) -> usize {
 impl Model {
     fn lend(&mut self, slots: &mut Slots<u64>, now: Instant) {
         let idle = count(slots, |slot| matches!(slot, Slot::Idle(_)));
-        let asker = Asker { place: Location::caller(), purpose: None, task: None };
+        let asker = Asker { place: Location::caller(), purpose: None, caller: Caller::here() };
         let lent = slots.lend(&asker, now);
         assert_eq!(lent.is_some(), idle > 0);
         self.out.extend(lent.map(|(at, worker)| Out::Loan(at, worker)));
@@ -157,7 +158,7 @@ fn random_operations_agree_with_a_naive_model() {
                 4 | 5 => model.connect(&mut slots),
                 6..=9 => model.come_back(&mut slots, &mut dice, now),
                 10 => slots.resize(dice.roll(7), dice.roll(2) == 0),
-                _ if dice.roll(2) == 0 => slots.heal_all(),
+                _ if dice.roll(2) == 0 => slots.heal_one(),
                 _ => {
                     let limit = model.next.saturating_sub(dice.roll(4) as u64);
                     slots.retire(|worker| worker.id < limit);

@@ -18,6 +18,40 @@ mod parts {
     pub(crate) fn current_runtime() -> Option<RuntimeId> {
         tokio::runtime::Handle::try_current().ok().map(|handle| handle.id())
     }
+
+    /// A runtime, to be asked from another.
+    #[derive(Clone)]
+    pub(crate) struct Home(tokio::runtime::Handle);
+
+    /// A task in it; ends when this is dropped.
+    pub(crate) struct Errand(tokio::task::JoinHandle<()>);
+
+    impl Home {
+        pub(crate) fn here() -> Option<Self> {
+            tokio::runtime::Handle::try_current().ok().map(Self)
+        }
+
+        pub(crate) fn id(&self) -> RuntimeId {
+            self.0.id()
+        }
+
+        pub(crate) fn send(&self, errand: impl Future<Output = ()> + Send + 'static) -> Errand {
+            Errand(self.0.spawn(errand))
+        }
+    }
+
+    impl Errand {
+        /// It is done, or its runtime has ended; that is known before any timer or socket of the runtime fails.
+        pub(crate) fn is_over(&self) -> bool {
+            self.0.is_finished()
+        }
+    }
+
+    impl Drop for Errand {
+        fn drop(&mut self) {
+            self.0.abort();
+        }
+    }
 }
 
 #[cfg(all(test, shuttle))]
@@ -48,6 +82,33 @@ mod parts {
     /// What this thread does from here on, it does in another runtime, or in none.
     pub(crate) fn move_to(home: Option<RuntimeId>) {
         HOME.with(|cell| cell.set(home));
+    }
+
+    /// A runtime that never ends and is always turned.
+    #[derive(Clone)]
+    pub(crate) struct Home(RuntimeId);
+
+    pub(crate) struct Errand(bool);
+
+    impl Home {
+        pub(crate) fn here() -> Option<Self> {
+            current_runtime().map(Self)
+        }
+
+        pub(crate) fn id(&self) -> RuntimeId {
+            self.0
+        }
+
+        /// One that ends at all has ended.
+        pub(crate) fn send(&self, errand: impl Future<Output = ()> + Send + 'static) -> Errand {
+            Errand(pin!(errand).poll(&mut Context::from_waker(Waker::noop())).is_ready())
+        }
+    }
+
+    impl Errand {
+        pub(crate) fn is_over(&self) -> bool {
+            self.0
+        }
     }
 
     /// As much of tokio's as the pool uses.

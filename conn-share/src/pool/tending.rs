@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::connector::{Connector, observe, observe_look};
+use super::connector::{Connector, Hook, observe};
 use super::error::Cause;
 use super::sync::timeout;
 
@@ -90,7 +90,7 @@ impl<K: Connector> Tend<K::Connection> for Tended<K> {
         if let Some(hook) = &self.hooks.check {
             return Some(hook(worker));
         }
-        let (future, provided) = observe(|| self.connector.check(worker));
+        let (future, provided) = observe::<K, _>(Hook::Check, || self.connector.check(worker));
         if provided { None } else { Some(Box::pin(async { future.await.map_err(cause) })) }
     }
 
@@ -98,7 +98,7 @@ impl<K: Connector> Tend<K::Connection> for Tended<K> {
         if let Some(hook) = &self.hooks.reset {
             return Some(hook(worker));
         }
-        let (future, provided) = observe(|| self.connector.reset(worker));
+        let (future, provided) = observe::<K, _>(Hook::Reset, || self.connector.reset(worker));
         if provided { None } else { Some(Box::pin(async { future.await.map_err(cause) })) }
     }
 
@@ -126,7 +126,7 @@ impl<K: Connector> Tend<K::Connection> for Tended<K> {
     }
 
     fn looks(&self, worker: &K::Connection) -> bool {
-        let provided = observe_look(|| self.connector.is_broken(worker)).1;
+        let provided = observe::<K, _>(Hook::IsBroken, || self.connector.is_broken(worker)).1;
         !provided || self.hooks.is_broken.is_some() || self.hooks.is_interrupted.is_some()
     }
 }
@@ -151,18 +151,21 @@ pub(super) async fn bounded<T>(
     limit: Duration,
     step: impl Future<Output = Result<T, Cause>>,
 ) -> Result<T, Cause> {
-    match timeout(limit, unwinding(what, step)).await {
-        Ok(result) => result,
-        Err(_) => Err(cause(Mishap::TooLong { what, limit })),
+    // The timer is made outside the guard: that a runtime has none is to be told to whoever called in it. It is polled
+    // inside, as it panics when its runtime ends.
+    match unwinding(timeout(limit, step)).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(_)) => Err(cause(Mishap::TooLong { what, limit })),
+        Err(text) => Err(cause(Mishap::Panicked { what, text })),
     }
 }
 
 /// Makes a panic in `step` its error.
-async fn unwinding<T>(what: &'static str, step: impl Future<Output = Result<T, Cause>>) -> Result<T, Cause> {
+pub(super) async fn unwinding<T>(step: impl Future<Output = T>) -> Result<T, String> {
     let mut step = std::pin::pin!(step);
-    std::future::poll_fn(|cx: &mut Context<'_>| {
-        catch_unwind(AssertUnwindSafe(|| step.as_mut().poll(cx)))
-            .unwrap_or_else(|panic| Poll::Ready(Err(cause(Mishap::Panicked { what, text: panic_text(&*panic) }))))
+    std::future::poll_fn(|cx: &mut Context<'_>| match catch_unwind(AssertUnwindSafe(|| step.as_mut().poll(cx))) {
+        Ok(polled) => polled.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic_text(&*panic))),
     })
     .await
 }

@@ -1,25 +1,30 @@
 //! What jobs do: connect a worker, put one in order, say goodbye to one.
 
 use std::sync::{Arc, Weak};
+use std::task::Poll;
 
 use super::error::Cause;
 use super::options::Options;
 use super::shared::Shared;
 use super::slots::{Needs, Remedy, Work, Worker};
-use super::sync::{Instant, RuntimeId, current_runtime, sleep_until};
-use super::tending::{Tend, bounded, cause, looks_bad};
+use super::sync::{Home, Instant, sleep_until};
+use super::tending::{Tend, bounded, cause, looks_bad, unwinding};
 
 /// A slot in a job's hands. Dropped unsettled, because the job was dropped or panicked, it leaves the slot vacant.
 pub(super) struct SlotLease<C: Send + 'static> {
     shared: Weak<Shared<C>>,
     at: usize,
-    home: Option<RuntimeId>,
     settled: bool,
 }
 
 impl<C: Send + 'static> SlotLease<C> {
     pub(super) fn new(shared: &Arc<Shared<C>>, at: usize) -> Self {
-        Self { shared: Arc::downgrade(shared), at, home: current_runtime(), settled: false }
+        Self { shared: Arc::downgrade(shared), at, settled: false }
+    }
+
+    /// The pool was closed before it came to connecting.
+    fn is_unwanted(&self) -> bool {
+        self.shared.upgrade().is_none_or(|shared| shared.books().closed)
     }
 
     fn note(&self, work: Work) {
@@ -49,12 +54,20 @@ impl<C: Send + 'static> SlotLease<C> {
         }
     }
 
-    fn failed(mut self, began_after: u32, cause: Cause) {
+    /// `home`: the runtime that its timers and sockets belonged to.
+    fn failed(mut self, began_after: u32, cause: Cause, home: Option<&Home>) {
         self.settled = true;
         if let Some(shared) = self.shared.upgrade() {
             // An attempt that outlived its runtime says nothing about the device.
-            let orphaned = self.home != current_runtime();
+            let orphaned = home.is_some_and(|home| shared.jobs.has_ended(home));
             shared.connect_failed(self.at, (!orphaned).then_some((began_after, cause)));
+        }
+    }
+
+    fn vacant(mut self) {
+        self.settled = true;
+        if let Some(shared) = self.shared.upgrade() {
+            shared.vacated(self.at);
         }
     }
 }
@@ -64,7 +77,7 @@ impl<C: Send + 'static> Drop for SlotLease<C> {
         if !self.settled
             && let Some(shared) = self.shared.upgrade()
         {
-            shared.vacated(self.at);
+            shared.lost(self.at);
         }
     }
 }
@@ -76,6 +89,10 @@ pub(super) async fn connect<C: Send + 'static>(
     options: Arc<Options>,
     began_after: u32,
 ) {
+    if lease.is_unwanted() {
+        return lease.vacant();
+    }
+    let home = Home::here();
     let attempt = async {
         let connection = tend.connect().await?;
         if tend.is_broken(&connection) || tend.is_interrupted(&connection) {
@@ -87,7 +104,7 @@ pub(super) async fn connect<C: Send + 'static>(
         Ok(connection) => lease.connected(connection),
         Err(cause) => {
             tracing::debug!(%cause, "connecting a worker failed");
-            lease.failed(began_after, cause);
+            lease.failed(began_after, cause, home.as_ref());
         }
     }
 }
@@ -172,17 +189,39 @@ pub(super) async fn disconnect<C: Send + 'static>(
         Ok(())
     };
     match bounded("disconnecting", options.tend_timeout, farewell).await {
-        Ok(()) => tracing::debug!(worker = id, "a worker is disconnected"),
-        Err(cause) => tracing::debug!(worker = id, %cause, "a worker was dropped without a goodbye"),
+        Ok(()) => {
+            tracing::debug!(worker = id, "a worker is disconnected");
+            lease.vacant();
+        }
+        Err(cause) => {
+            tracing::debug!(worker = id, %cause, "a worker was dropped without a goodbye");
+            drop(lease);
+        }
     }
-    // The slot is vacant.
-    drop(lease);
 }
 
 /// Waits for the moment of the next attempt.
 pub(super) async fn pause<C: Send + 'static>(pause: Pause<C>, until: Instant) {
-    sleep_until(until).await;
+    yield_once().await;
+    if let Some(shared) = pause.0.upgrade() {
+        shared.yielded();
+    }
+    // The timer panics when its runtime ends: another is begun then.
+    let _ = unwinding(sleep_until(until)).await;
     drop(pause);
+}
+
+/// Lets others go first, whoever polls.
+async fn yield_once() {
+    let mut yielded = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 /// The pool waits for a moment; over when this is dropped.

@@ -1,6 +1,8 @@
 //! Hooks that fail or panic, workers that grow old.
 
+use std::collections::BTreeSet;
 use std::sync::atomic::Ordering::SeqCst;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use conn_share::{AsyncPool, PoolError, WorkerGuard};
@@ -169,4 +171,21 @@ async fn detached_and_discarded_workers_are_replaced() {
     assert_eq!((device.attempts(), device.open()), (4, 3));
     drop(own);
     assert_eq!(pool.status().idle, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn workers_connected_together_do_not_end_together() {
+    let (start, ends) = (tokio::time::Instant::now(), Arc::new(Mutex::new(BTreeSet::new())));
+    let said = ends.clone();
+    let builder = AsyncPool::builder(|| async { Ok::<_, String>(()) }).size(20).max_lifetime(Duration::from_secs(60));
+    let builder = builder.disconnect(move |()| {
+        said.lock().unwrap().insert(start.elapsed());
+        std::future::ready(())
+    });
+    let _pool = builder.start().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(61)).await;
+    let ends = ends.lock().unwrap();
+    assert!(ends.len() > 10, "twenty workers ended in {} moments: {ends:?}", ends.len());
+    let (first, last) = (*ends.first().unwrap(), *ends.last().unwrap());
+    assert!(first >= Duration::from_secs(54) && last <= Duration::from_millis(60_010), "{ends:?}");
 }

@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use conn_share::{AsyncPool, Connector, PoolBuilder};
 use tokio::sync::Semaphore;
@@ -18,6 +19,8 @@ pub(crate) enum Mood {
     Panics,
     /// Yields once, then works.
     Yields,
+    /// Takes a while, by the clock of the runtime that it was begun in.
+    Sleeps,
 }
 
 #[derive(Debug, Default)]
@@ -120,6 +123,10 @@ impl Device {
                 tokio::task::yield_now().await;
                 Ok(())
             }
+            Mood::Sleeps => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                Ok(())
+            }
         }
     }
 }
@@ -178,4 +185,13 @@ pub(crate) fn orphan<K: Connector>(builder: PoolBuilder<K>) -> AsyncPool<K::Conn
         runtime.block_on(builder.start()).unwrap()
     };
     std::thread::spawn(start).join().unwrap()
+}
+
+/// Waits for what another thread does; says what was waited for when it never comes.
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let start = std::time::Instant::now();
+    while !holds() {
+        assert!(start.elapsed().as_secs() < 20, "never: {what}");
+        std::thread::yield_now();
+    }
 }

@@ -287,3 +287,47 @@ async fn a_closed_pool_refuses_and_tells_those_who_wait() {
     assert!(closing.await.unwrap().is_clean());
     assert_eq!(device.open(), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_pool_that_is_dropped_drops_what_is_under_way() {
+    let device = Device::new();
+    let pool = device.pool().size(2).start().await.unwrap();
+    device.set(|moods| (moods.connect, moods.reset) = (Mood::Waits, Mood::Waits));
+    drop(pool.get().await.unwrap());
+    pool.resize(3);
+    settle().await;
+    let status = pool.status();
+    assert_eq!((status.tending, status.connecting, device.open()), (1, 1, 3));
+    drop(pool);
+    settle().await;
+    assert_eq!(device.open(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn try_get_opens_one_connection_of_a_lazy_pool_at_most() {
+    let pool = numbers(5).lazy().start().await.unwrap();
+    for _ in 0..3 {
+        assert!(matches!(pool.try_get(), Err(PoolError::NoneFree)));
+    }
+    settle().await;
+    assert_eq!(pool.status().counters.connected, 1);
+    let _taken = pool.try_get().unwrap();
+    settle().await;
+    assert_eq!(pool.status().counters.connected, 1);
+    assert!(matches!(pool.try_get(), Err(PoolError::NoneFree)));
+    settle().await;
+    assert_eq!(pool.status().counters.connected, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nobody_has_a_worker_all_who_wait_are_told_that_it_is_connecting() {
+    let device = Device::new();
+    device.set(|moods| moods.connect = Mood::Waits);
+    let pool = device.pool().size(1).lazy().start().await.unwrap();
+    let limit = Duration::from_secs(5);
+    let (first, second) = tokio::join!(pool.get_timeout(limit), pool.get_timeout(limit));
+    for waited in [first, second] {
+        let PoolError::Timeout(timeout) = waited.unwrap_err() else { panic!() };
+        assert_eq!((timeout.phase(), timeout.holders().len()), (PoolPhase::Connecting, 0));
+    }
+}

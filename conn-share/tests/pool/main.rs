@@ -2,7 +2,9 @@
 
 mod lab;
 
+mod backoff;
 mod cancel;
+mod closing;
 #[cfg(feature = "telnet")]
 mod connection;
 mod faults;
@@ -17,3 +19,4 @@ mod size;
 mod storm;
 mod wakers;
 mod warm;
+mod wrapped;

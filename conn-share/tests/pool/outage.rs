@@ -307,3 +307,51 @@ async fn one_deadline_is_for_waiting_and_what_comes_after_it() {
         assert_eq!(device.most_open(), 1);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_degraded_start_does_not_wait_for_more_than_one_attempt_each() {
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    // The fifth hangs, or fails; or all but the fifth come late.
+    for (fifth, others, expected, idle) in [("hangs", 0, 7, 4), ("fails", 0, 0, 4), ("hangs", 9, 8, 1)] {
+        let number = AtomicUsize::new(0);
+        let connect = move || {
+            let number = number.fetch_add(1, SeqCst);
+            async move {
+                match (number, fifth) {
+                    (4, "hangs") => std::future::pending().await,
+                    (4, _) => return Err("no line is free"),
+                    (0..4, _) if others > 7 => return Err("not yet"),
+                    _ if others > 7 => tokio::time::sleep(Duration::from_secs(1)).await,
+                    _ => {}
+                }
+                Ok(())
+            }
+        };
+        let builder = conn_share::AsyncPool::builder(connect).size(5).connect_timeout(Duration::from_secs(7));
+        let builder = builder.connect_attempts(9).start_policy(StartPolicy::Degraded);
+        let start = Instant::now();
+        let pool = builder.start().await.unwrap();
+        assert_eq!((start.elapsed().as_secs(), pool.status().idle), (expected, idle), "the fifth {fifth}");
+        // The others follow by themselves.
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(pool.status().idle, 5);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_start_of_many_workers_names_every_cause() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    let attempts = Arc::new(AtomicUsize::new(0));
+    let count = attempts.clone();
+    let connect = move || {
+        let number = count.fetch_add(1, SeqCst);
+        async move {
+            tokio::task::yield_now().await;
+            Err::<(), _>(format!("cause {number}"))
+        }
+    };
+    let error = conn_share::AsyncPool::builder(connect).size(40).connect_concurrency(40).start().await.unwrap_err();
+    let PoolError::Connect(failure) = error else { panic!("{error}") };
+    assert_eq!((failure.causes().count(), attempts.load(SeqCst)), (42, 42));
+}

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use conn_share::PoolError;
 use tracing::field::{Field, Visit};
 use tracing::span;
 
@@ -39,38 +40,88 @@ impl tracing::Subscriber for Notes {
     fn exit(&self, _: &span::Id) {}
 }
 
+const SELF_WAIT: &str = "every worker was taken by the task that waits for another";
+
 #[tokio::test(start_paused = true)]
-async fn a_task_that_holds_every_worker_and_asks_for_another_is_warned_about() {
+async fn a_task_that_has_every_worker_and_waits_for_another_is_warned_about() {
+    // In a task, and where there is none, as in `main`.
+    for in_task in [true, false] {
+        let notes = Notes::default();
+        let _listening = tracing::subscriber::set_default(notes.clone());
+        let pool = numbers(2).timeout(Duration::from_secs(5)).start().await.unwrap();
+        let alone = {
+            let pool = pool.clone();
+            async move {
+                let held = (pool.get().await.unwrap(), pool.get().await.unwrap());
+                let PoolError::Timeout(timeout) = pool.get().await.unwrap_err() else { panic!() };
+                assert!(
+                    timeout.all_taken_by_caller() && timeout.to_string().contains("by the one who waited"),
+                    "{timeout}"
+                );
+                held
+            }
+        };
+        let held = if in_task { tokio::spawn(alone).await.unwrap() } else { alone.await };
+        let said = notes.0.lock().unwrap().join("\n");
+        assert_eq!(said.matches(SELF_WAIT).count(), 1, "{said}");
+        assert!(said.contains("reports.rs:"), "{said}");
+        // One that waits for others is not.
+        let other = tokio::spawn({
+            let pool = pool.clone();
+            async move {
+                let PoolError::Timeout(timeout) = pool.get().await.unwrap_err() else { panic!() };
+                assert!(!timeout.all_taken_by_caller());
+            }
+        });
+        other.await.unwrap();
+        assert_eq!(notes.0.lock().unwrap().len(), 1);
+        drop(held);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_uses_its_workers_side_by_side_is_not_warned_about() {
     let notes = Notes::default();
     let _listening = tracing::subscriber::set_default(notes.clone());
-    let pool = numbers(2).timeout(Duration::from_secs(5)).start().await.unwrap();
-    let task = tokio::spawn({
+    let pool = numbers(2).start().await.unwrap();
+    let calls = tokio::spawn({
         let pool = pool.clone();
         async move {
-            let _one = pool.get().await.unwrap();
-            let two = pool.get().await.unwrap();
-            let error = pool.get().await.unwrap_err();
-            let conn_share::PoolError::Timeout(timeout) = error else { panic!("{error}") };
-            assert!(timeout.all_held_by_caller());
-            two
+            let calls = (0..10).map(|_| async {
+                let _worker = pool.get().await.unwrap();
+                tokio::time::sleep(Duration::from_millis(400)).await;
+            });
+            futures::future::join_all(calls).await;
         }
     });
-    let two = task.await.unwrap();
-    let said = notes.0.lock().unwrap().join("\n");
-    assert_eq!(said.matches("a task that holds every worker asks for another").count(), 1, "{said}");
-    assert!(said.contains("reports.rs:"), "{said}");
-    drop(two);
-    // One that waits for others is not.
-    let _held = pool.get().await.unwrap();
-    let other = tokio::spawn({
-        let pool = pool.clone();
-        async move {
-            let _one = pool.get().await.unwrap();
-            assert!(pool.get().await.is_err());
+    calls.await.unwrap();
+    // Nor one that hands them out.
+    let dispatcher = tokio::spawn(async move {
+        for _ in 0..10 {
+            let worker = pool.get().await.unwrap();
+            tokio::spawn(async move {
+                tokio::time::sleep(Duration::from_millis(900)).await;
+                drop(worker);
+            });
         }
     });
-    other.await.unwrap();
-    assert_eq!(notes.0.lock().unwrap().len(), 1);
+    dispatcher.await.unwrap();
+    assert_eq!(*notes.0.lock().unwrap(), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_who_begins_to_wait_for_himself_behind_another_is_warned_about_as_well() {
+    let notes = Notes::default();
+    let _listening = tracing::subscriber::set_default(notes.clone());
+    let pool = numbers(1).start().await.unwrap();
+    let task = tokio::spawn(async move {
+        let _held = pool.get().await.unwrap();
+        // The first gives up before it could be told.
+        assert!(pool.get_timeout(Duration::from_millis(500)).await.is_err());
+        assert!(pool.get_timeout(Duration::from_secs(5)).await.is_err());
+    });
+    task.await.unwrap();
+    assert_eq!(notes.0.lock().unwrap().join("").matches(SELF_WAIT).count(), 1);
 }
 
 #[tokio::test(start_paused = true)]

@@ -190,11 +190,11 @@ async fn close_with_loans_waiters_and_connects_under_way() {
         assert!(matches!(waiter.await.unwrap(), Err(PoolError::Closed)));
     }
     assert!(matches!(pool.get().await, Err(PoolError::Closed)));
+    // The attempt is given up, and what comes back is not reset for nobody.
+    assert_eq!((pool.status().connecting, device.open()), (0, 2));
     drop(returns);
-    // What comes open now is closed again, and what comes back is not reset for nobody.
-    device.gate.add_permits(1);
     settle().await;
-    assert_eq!((device.open(), device.goodbyes.load(SeqCst), device.resets.load(SeqCst)), (1, 2, 0));
+    assert_eq!((device.open(), device.goodbyes.load(SeqCst), device.resets.load(SeqCst)), (1, 1, 0));
     let start = tokio::time::Instant::now();
     let drained = closing.await.unwrap();
     assert_eq!((start.elapsed().as_secs(), drained.cut.len(), drained.dropped), (5, 1, 0));
@@ -217,7 +217,13 @@ async fn what_was_handed_to_one_who_does_not_come_is_closed_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_pool_of_nothing_is_refused() {
+async fn a_pool_of_nothing_or_of_more_than_there_can_be_is_refused() {
     assert!(matches!(numbers(0).start().await, Err(PoolError::Config(_))));
+    for size in [65_537, 1 << 60, usize::MAX] {
+        assert!(matches!(numbers(size).lazy().start().await, Err(PoolError::Config(_))));
+    }
+    let pool = numbers(65_536).lazy().start().await.unwrap();
+    pool.resize(usize::MAX);
+    assert_eq!(pool.status().size, 65_536);
     assert!(matches!(numbers(1).connect_concurrency(0).start().await, Err(PoolError::Config(_))));
 }

@@ -1,13 +1,18 @@
 //! What `russh` alone does: waits for the known prompt and checks nothing.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use conn_share_tests::Lab;
 use russh::client::{self, Config, Handle, Handler, Msg};
 use russh::keys::{PrivateKeyWithHashAlg, PublicKeyOrCertificate, load_secret_key};
-use russh::{Channel, ChannelMsg};
+use russh::{Channel, ChannelMsg, cipher};
 use tokio::net::TcpStream;
+
+/// Whether it takes AES-GCM, as ours does, rather than what russh offers first: ChaCha20.
+pub static AES: AtomicBool = AtomicBool::new(false);
 
 struct TrustAll;
 
@@ -29,7 +34,11 @@ impl Bare {
     pub async fn connect(lab: &Lab, user: &str, key: &Path, prompt: &str) -> Self {
         let stream = TcpStream::connect(lab.ssh()).await.expect("sshd");
         stream.set_nodelay(true).expect("a socket");
-        let mut handle = client::connect_stream(Arc::new(Config::default()), stream, TrustAll).await.expect("keys");
+        let mut config = Config::default();
+        if AES.load(Relaxed) {
+            config.preferred.cipher = Cow::Borrowed(&[cipher::AES_256_GCM]);
+        }
+        let mut handle = client::connect_stream(Arc::new(config), stream, TrustAll).await.expect("keys");
         let key = PrivateKeyWithHashAlg::new(Arc::new(load_secret_key(key, None).expect("a key")), None);
         assert!(handle.authenticate_publickey(user, key).await.expect("a login").success());
         let channel = handle.channel_open_session().await.expect("a channel");
