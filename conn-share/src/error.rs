@@ -59,7 +59,7 @@ pub enum ErrorKind {
     Disconnected,
     /// Something took longer than its limit.
     Timeout,
-    /// The peer refused the user name, password or key.
+    /// The peer refused the user name, password or key; or it was given the password and then hung up, or said something that is no prompt.
     Authentication,
     /// The peer's host key is unknown, changed or revoked.
     HostKey,
@@ -120,6 +120,12 @@ impl Error {
     #[must_use]
     pub fn with_sent(mut self, sent: bool) -> Self {
         self.0.sent |= sent;
+        self
+    }
+
+    /// Says more.
+    pub(crate) fn noting(mut self, more: fmt::Arguments<'_>) -> Self {
+        self.0.message.push_str(&more.to_string());
         self
     }
 

@@ -1,5 +1,10 @@
 //! The echo of a command, as line editors send it: wrapped, redrawn, with the character at the edge sent twice.
 
+use super::screen::{Screen, decode};
+
+/// So much of a command is seen at least, before an editor scrolls it sideways and after.
+const SCROLLED: usize = 8;
+
 /// Follows the first line of an answer and tells whether it is the echo.
 #[derive(Debug)]
 pub(crate) struct Echo {
@@ -14,6 +19,13 @@ pub(crate) struct Echo {
     returned: bool,
     /// Of the echo itself something was seen: a line end from now on is a wrap, no other line.
     begun: bool,
+    /// How much of `expected` was seen at most.
+    most: usize,
+    /// The cursor went back since then, on the same line: it may be drawn anew.
+    redrawn: bool,
+    /// What was drawn anew is no echo as it was typed. Whether it is what fits on the line of it, the line's end tells.
+    scrolling: bool,
+    prompt: usize,
     /// Where the command begins, if all of it or each of its characters may come twice.
     twice: Option<usize>,
 }
@@ -53,6 +65,10 @@ impl Echo {
             escape: Escape::Text,
             returned: false,
             begun: false,
+            most: 0,
+            redrawn: false,
+            scrolling: false,
+            prompt: prompt.len(),
             twice,
         }
     }
@@ -60,12 +76,14 @@ impl Echo {
     /// Reads `bytes`.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> Verdict {
         for (index, &byte) in bytes.iter().enumerate() {
-            if self.escape == Escape::Text && byte == b'\n' && self.seen.contains(&self.expected.len()) {
+            let line_end = self.escape == Escape::Text && byte == b'\n';
+            if line_end && (self.seen.contains(&self.expected.len()) || self.shows_the_end(bytes.get(..index))) {
                 return Verdict::Ended(index + 1);
             }
             self.step(byte);
+            self.scrolling = !line_end && (self.scrolling || self.seen.is_empty() && self.may_scroll());
             // Redrawing a line costs a few times its length; more than that is output.
-            if self.seen.is_empty() || self.held.len() + index > 8 * self.expected.len() + 512 {
+            if self.seen.is_empty() && !self.scrolling || self.held.len() + index > 8 * self.expected.len() + 512 {
                 self.held.extend_from_slice(bytes);
                 return Verdict::Absent(std::mem::take(&mut self.held));
             }
@@ -83,7 +101,9 @@ impl Echo {
         match (&self.escape, byte) {
             (Escape::Text, 0x1b) => self.escape = Escape::Start,
             (Escape::Text, b'\n') if !self.begun => self.seen.clear(),
-            (Escape::Text, b'\r') => self.returned = true,
+            (Escape::Text, b'\n') => self.redrawn = false,
+            (Escape::Text, b'\r') => (self.returned, self.redrawn) = (true, true),
+            (Escape::Text, 0x08) => self.redrawn = true,
             (Escape::Text, 0..0x20 | 0x7f) => {}
             (Escape::Text, _) => self.print(byte),
             (Escape::Start, b'[') => self.escape = Escape::Control,
@@ -119,6 +139,30 @@ impl Echo {
         std::mem::swap(&mut self.seen, &mut self.next);
         self.returned = false;
         self.begun = true;
+        self.most = self.most.max(self.seen.last().copied().unwrap_or_default());
+    }
+
+    fn may_scroll(&self) -> bool {
+        self.redrawn && self.most >= self.prompt + SCROLLED
+    }
+
+    /// Whether an editor that scrolls sideways has drawn the end of the command on what is left of its line: `bytes` follow what is held.
+    fn shows_the_end(&self, bytes: Option<&[u8]>) -> bool {
+        let Some(bytes) = bytes.filter(|_| self.may_scroll()) else { return false };
+        let (prompt, command) = self.expected.split_at(self.prompt);
+        let (prompt, command) = (String::from_utf8_lossy(prompt), String::from_utf8_lossy(command));
+        let mut screen = Screen::new(usize::MAX, &prompt);
+        let fed = screen.feed(&self.held).and_then(|()| screen.feed(bytes)).and_then(|()| screen.feed(b"\n"));
+        let drawn = decode(screen.take_text(usize::MAX));
+        // Marks say that the line goes on: `$` before it on IOS, `<` far behind it in mksh.
+        let line = drawn.lines().last().unwrap_or_default().trim_end();
+        let bare = line.strip_suffix(['<', '>', '*', '+']).unwrap_or(line).trim_end();
+        let ends = |line: &str| {
+            let line = line.strip_prefix(prompt.trim_end()).unwrap_or(line).trim_start();
+            let line = line.strip_prefix(['$', '<', '*', '+']).unwrap_or(line).trim_start();
+            line.len() >= SCROLLED && command.trim_end().ends_with(line)
+        };
+        fed.is_ok() && (ends(line) || ends(bare))
     }
 }
 
@@ -193,6 +237,31 @@ mod tests {
         assert_eq!(after("r1# ", "show version", b"show v \rersion\r\nx").as_deref(), Some("x"));
         assert_eq!(after("", "aabb", b"aa\r\n\rbb\r\nx").as_deref(), Some("x"));
         assert_eq!(after("", "aabb", b"aab\rbb\r\nx").as_deref(), Some("x"));
+    }
+
+    #[test]
+    fn scrolled_sideways() {
+        // mksh on eighty columns: the line is drawn again from its start, without the prompt, and a mark at the edge.
+        let back = "\x08".repeat(19);
+        let (z, mark) = ("z".repeat(90), format!("{}<", " ".repeat(18)));
+        let command = format!("echo {z} | wc -c");
+        let first = format!("echo {}\r{}{mark}{back}{}", &z[..73], &z[..61], &z[..18]);
+        let heard = format!("{first}\r{}{mark}{back}z | wc -c\r\r\n91\r\n", &z[..61]);
+        assert_eq!(after("$ ", &command, heard.as_bytes()).as_deref(), Some("91\r\n"));
+        let command = "echo abcdefghijklmnopqrstuvwxyz0123456789 abcdefghijklmnopqrstuvwxyz0123456789 | wc -c";
+        let heard = format!(
+            "echo abcdefghijklmnopqrstuvwxyz0123456789 abcdefghijklmnopqrstuvwxyz01234567\r\
+             lmnopqrstuvwxyz0123456789 abcdefghijklmnopqrstuvwxyz01234567{mark}{back}89 | wc -c\r\r\n74\r\n"
+        );
+        assert_eq!(after("$ ", command, heard.as_bytes()).as_deref(), Some("74\r\n"));
+        // Behind the prompt, with a mark before what is left of the command.
+        let command = "show running-config | include description of the interface";
+        let end = "$include description of the interface\x1b[K\r\nx\r\n";
+        let heard = format!("{}{}{end}", &command[..40], "\x08".repeat(40));
+        assert_eq!(after("r1#", command, heard.as_bytes()).as_deref(), Some("x\r\n"));
+        // What was drawn over it is not the end of the command.
+        let heard = format!("{}\rsomething else altogether\r\nx\r\n", &command[..40]);
+        assert_eq!(after("r1#", command, heard.as_bytes()), None);
     }
 
     #[test]

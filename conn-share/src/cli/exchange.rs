@@ -11,7 +11,7 @@ use super::interaction::Interaction;
 use super::known::Known;
 use super::platform::Proof;
 use super::probe::{Probe, Proven};
-use super::screen::{Overflow, Screen};
+use super::screen::{Overflow, Screen, decode};
 use streamed::Streamed;
 
 /// A line that may be a prompt, but is not the known one, is asked after this much silence: more than the gap between
@@ -514,8 +514,14 @@ impl Exchange {
         self.goal == Goal::Step
     }
 
-    /// The last line, to tell people what a device waits with.
-    pub(crate) fn last_line(&self) -> String {
-        self.screen.last_line().unwrap_or_default()
+    /// The last line that says something, to tell people what a device waits with, or left with.
+    pub(crate) fn last_said(&self) -> String {
+        const LONGEST: usize = 4096;
+        let line = self.screen.last_line().filter(|line| !line.trim().is_empty());
+        line.unwrap_or_else(|| {
+            let text = self.screen.text();
+            let text = decode(text.get(text.len().saturating_sub(LONGEST)..).unwrap_or_default().to_vec());
+            text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().to_owned()
+        })
     }
 }

@@ -5,6 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::platform::{Platform, Proof};
 
+/// So many lengths of blanks take turns where every question is answered at once.
+const FEW: usize = 3;
+
 /// The device's ways, as far as login has shown them.
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
@@ -44,10 +47,15 @@ impl Known {
         }
     }
 
-    /// A line of blanks unlike the last ones, whose echoes may still come. The lengths lie apart, so that a blank at the
-    /// end of the prompt does not make one look like another.
+    /// A line of blanks unlike those that were entered since the last proof and the one that gave it: their echoes may still come. The
+    /// lengths lie apart, so that a blank at the end of the prompt, or one that wrapped the line, does not make one look like another.
     pub(crate) fn fresh_blanks(&self) -> String {
-        " ".repeat(3 + 4 * (self.blanks.fetch_add(1, Ordering::Relaxed) % 20))
+        " ".repeat(3 + 4 * (self.blanks.fetch_add(1, Ordering::Relaxed) % (6 * FEW)))
+    }
+
+    /// The device waits, proven: what was entered before is echoed. So a few blanks will do again.
+    pub(crate) fn in_step(&self) {
+        self.blanks.store(self.blanks.load(Ordering::Relaxed) % FEW, Ordering::Relaxed);
     }
 
     /// Whether `line` may be one of those above a prompt.

@@ -73,6 +73,14 @@ impl Line {
         }
     }
 
+    /// What stands before the cursor, whatever follows it.
+    pub(crate) fn before_cursor(&self) -> String {
+        match &self.cells {
+            None => decode(self.bytes.clone()),
+            Some(cells) => cells.text(..cells.cursor),
+        }
+    }
+
     /// Whether it reads `line`, with the cursor behind it and nothing but blanks after the cursor.
     pub(crate) fn is(&self, line: &str) -> bool {
         match &self.cells {

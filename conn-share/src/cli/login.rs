@@ -79,6 +79,8 @@ pub(crate) struct Login {
     screen: Screen,
     /// How much of the screen's text was looked through for phrases.
     looked: usize,
+    /// The last line since something was written that says something.
+    said: String,
     password_sent: bool,
     /// The transport has logged in.
     authenticated: bool,
@@ -105,6 +107,7 @@ impl Login {
             console,
             screen: Screen::new(LIMIT, ""),
             looked: 0,
+            said: String::new(),
             password_sent: false,
             authenticated: false,
             heard: false,
@@ -126,16 +129,26 @@ impl Login {
         self.screen.feed(bytes)?;
         let new = String::from_utf8_lossy(self.screen.text().get(self.looked..).unwrap_or_default()).into_owned();
         self.looked = self.screen.text().len();
-        new.lines().chain(self.screen.last_line().as_deref()).try_for_each(|line| self.hear(line))
+        let last = self.screen.last_line();
+        let lines = || new.lines().chain(last.as_deref());
+        if let Some(said) = lines().rfind(|line| !line.trim().is_empty()) {
+            self.said = said.trim().to_owned();
+        }
+        lines().try_for_each(|line| self.hear(line))
     }
 
-    /// The last line, to tell people what a device waits with.
-    pub(crate) fn last_line(&self) -> String {
-        self.screen.last_line().unwrap_or_default()
+    /// The last line that says something, to tell people what a device waits with, or left with.
+    pub(crate) fn last_said(&self) -> &str {
+        &self.said
+    }
+
+    /// The device was given the password.
+    pub(crate) fn gave_password(&self) -> bool {
+        self.password_sent
     }
 
     fn hear(&self, line: &str) -> Result<(), Rejected> {
-        const BUSY: [&str; 8] = [
+        const BUSY: [&str; 11] = [
             "port already in use",
             "device already in use",
             "port is in use",
@@ -144,24 +157,38 @@ impl Login {
             "already in use by",
             "all lines busy",
             "too many connections",
+            "too many sessions",
+            "no free vty",
+            "connection refused by remote host",
         ];
-        const REFUSED: [&str; 8] = [
+        const REFUSED: [&str; 14] = [
             "login incorrect",
             "login invalid",
-            "authentication failed",
+            "authentication fail",
             "bad password",
             "wrong password",
+            "incorrect password",
             "invalid password",
+            "invalid user name or password",
+            "invalid username or password",
+            "password is wrong",
+            "user is locked",
+            "maximum login attempts",
             "access denied",
             "permission denied",
         ];
+        // In the middle of a line they may greet somebody who was let in, too.
+        const REFUSED_FIRST: [&str; 5] =
+            ["password incorrect", "invalid login", "login failed", "account is disabled", "account is locked"];
         const ALWAYS_REFUSED: [&str; 2] = ["password required, but none set", "vty password is not set"];
         let heard = line.to_lowercase();
         let any = |phrases: &[&str]| phrases.iter().any(|phrase| heard.contains(phrase));
+        let words = heard.trim_matches(|mark: char| !mark.is_ascii_alphanumeric());
+        let first = words == "unauthorized" || REFUSED_FIRST.iter().any(|phrase| words.starts_with(phrase));
         if any(&BUSY) {
             return Err(Rejected::Busy(line.trim().to_owned()));
         }
-        if any(&ALWAYS_REFUSED) || (self.password_sent && any(&REFUSED)) {
+        if any(&ALWAYS_REFUSED) || (self.password_sent && (first || any(&REFUSED))) {
             return Err(Rejected::Credentials(line.trim().to_owned()));
         }
         Ok(())
@@ -178,7 +205,7 @@ impl Login {
         if self.platform.is_pager(&line) {
             return Ok(self.write(b"q".to_vec(), now));
         }
-        if let Some(asked) = question(&line) {
+        if let Some(asked) = self.question(&line) {
             return self.once_settled(SETTLE, now).map_or_else(|| self.answer(asked, now), Ok);
         }
         if self.platform.may_be_prompt(&line) {
@@ -201,6 +228,16 @@ impl Login {
             return Err(Rejected::Mute);
         }
         Ok(LoginStep::Wait(None))
+    }
+
+    fn question(&self, line: &str) -> Option<Asked> {
+        if self.platform.asks_password(line) {
+            Some(Asked::Password)
+        } else if self.platform.asks_username(line) {
+            Some(Asked::Username)
+        } else {
+            question(line)
+        }
     }
 
     fn once_settled(&self, quiet: Duration, now: Duration) -> Option<LoginStep> {
@@ -242,6 +279,7 @@ impl Login {
         self.screen.clear_line();
         self.screen.forget_text();
         self.looked = 0;
+        self.said.clear();
         LoginStep::Write(bytes)
     }
 
@@ -259,18 +297,20 @@ impl Login {
     }
 }
 
-/// The question that `line` ends with.
+/// The question that `line` ends with, as most devices ask it.
 fn question(line: &str) -> Option<Asked> {
     let line = line.trim_end().to_lowercase();
-    if line.ends_with("password:") || line.ends_with("passcode:") {
-        Some(Asked::Password)
-    } else if !line.starts_with("last ")
-        && ["username:", "login:", "user name:", "user:"].iter().any(|end| line.ends_with(end))
-    {
-        Some(Asked::Username)
-    } else {
-        None
+    // `Username>` is one; anything else in front of a `>` may be a prompt.
+    let asked = line.strip_suffix(':').or_else(|| line.strip_suffix('>').filter(|asked| *asked == "username"))?.trim();
+    let of_somebody = |word: &str| asked.strip_prefix(word).is_some_and(|name| name.split_whitespace().count() == 1);
+    let secret = ["password", "passcode"].iter().any(|end| asked.ends_with(end));
+    if secret || of_somebody("password for ") || of_somebody("passcode for ") {
+        return Some(Asked::Password);
     }
+    let name = ["username", "login", "user name", "user", "login as"].iter().any(|end| asked.ends_with(end));
+    // Too common to be taken for one at the end of a line of a banner.
+    let alone = ["name", "account"].contains(&asked);
+    (alone || name && !line.starts_with("last ")).then_some(Asked::Username)
 }
 
 #[cfg(test)]

@@ -28,7 +28,26 @@ fn questions_are_answered() {
 }
 
 #[test]
+fn questions_are_asked_in_many_ways() {
+    for asked in ["login as: ", "Name: ", "Account:", "Username : ", "Username>", "User Name:"] {
+        assert_eq!(written(asked), "admin\r", "{asked}");
+    }
+    for asked in ["Password for admin: ", "Enter passcode: ", "passcode:", "password : "] {
+        assert_eq!(written(asked), "pw\r", "{asked}");
+    }
+    let platform = Arc::new(Platform::new("acme").username_prompt("Operator?").password_prompt("PIN?"));
+    let mut login = Login::new(platform, "admin", Some("pw".into()), "\r", false, Duration::ZERO);
+    for (asked, answer) in [("Operator? ", &b"admin\r"[..]), ("\r\nPIN?", b"pw\r")] {
+        login.receive(asked.as_bytes(), Duration::ZERO).expect("nothing wrong");
+        assert!(matches!(login.next(SETTLE), Ok(LoginStep::Write(bytes)) if bytes == answer), "{asked}");
+        login.stirred = Duration::ZERO;
+    }
+}
+
+#[test]
 fn banners_are_no_questions() {
+    assert_eq!(written("Your account name: "), "\r");
+    assert_eq!(written("No password for those who read: "), "\r");
     // Nothing was asked: after a long silence the device is given an Enter.
     assert_eq!(written("Last login: "), "\r");
     assert_eq!(written("Unauthorized access denied\r\n"), "\r");

@@ -117,11 +117,12 @@ impl Probe {
             }
             Kind::Blank => {
                 // Shown twice, half of the blanks are left. No other question's blanks are as many.
-                let twice = seen.before.strip_suffix(&self.nonce).filter(|_| may_be_twice);
+                let half =
+                    |line| Some(line).filter(|_| may_be_twice).and_then(|line: &str| line.strip_suffix(&self.nonce));
                 let entered = |line: &&str| seen.committed && screen.last_line_is(line) && accept(line);
-                let line = Some(seen.before.as_str()).filter(entered).or(twice.filter(entered))?;
-                let twice = line.len() < seen.before.len();
-                Some(Proven { line: line.to_owned(), text_end: seen.line_start, twice })
+                let once = seen.lines().find(entered);
+                let line = once.or_else(|| seen.lines().filter_map(half).find(entered))?;
+                Some(Proven { line: line.to_owned(), text_end: seen.line_start, twice: once.is_none() })
             }
             Kind::Command => {
                 // Where nothing is echoed, the line end is not either: what it says follows the prompt.
@@ -141,15 +142,7 @@ impl Probe {
     pub(crate) fn strip_answer(&self, text: &mut String, prompt: &str, pages: usize) {
         let rest = match self.kind {
             Kind::Ahead | Kind::Keys => None,
-            // More blanks than were typed: its echo came twice, or some were meant for a pager.
-            Kind::Blank => text.strip_suffix('\n').and_then(|line| {
-                let rest = line.trim_end_matches(' ');
-                let enough = line.len() - rest.len() + pages >= self.typed.len();
-                // Below a log line there was no prompt.
-                let alone =
-                    Some(rest).filter(|rest| line.len() > rest.len() && (rest.is_empty() || rest.ends_with('\n')));
-                rest.strip_suffix(prompt.trim_end_matches(' ')).or(alone).filter(|_| enough)
-            }),
+            Kind::Blank => self.before_blanks(text, prompt.trim_end_matches(' '), pages),
             Kind::Command => {
                 let echoes = shown_twice(&self.typed).into_iter().chain([self.typed.clone()]);
                 let answers = echoes.map(|echo| format!("{prompt}{echo}\n{}\n", self.nonce));
@@ -165,12 +158,41 @@ impl Probe {
         }
     }
 
+    /// What stands before `prompt` and these blanks at the end of `text`, which may go on below. There are more than were typed where the
+    /// echo came twice, or where some were meant for a pager.
+    fn before_blanks<'a>(&self, text: &'a str, prompt: &str, pages: usize) -> Option<&'a str> {
+        let (mut rest, mut blanks) = (text, 0);
+        loop {
+            let line = rest.strip_suffix('\n')?;
+            rest = line.trim_end_matches(' ');
+            let more = line.len() - rest.len();
+            blanks += more;
+            let enough = blanks + pages >= self.typed.len();
+            if let Some(before) = rest.strip_suffix(prompt) {
+                return Some(before).filter(|_| enough);
+            }
+            if more == 0 || !(rest.is_empty() || rest.ends_with('\n')) {
+                return None;
+            }
+            // Below a log line there was no prompt.
+            if enough && blanks == more && !self.goes_on_above(rest, prompt) {
+                return Some(rest);
+            }
+        }
+    }
+
+    /// Whether the line that `text` ends with may be `prompt` and blanks before those of a line that was wrapped.
+    fn goes_on_above(&self, text: &str, prompt: &str) -> bool {
+        let line = text.trim_end_matches([' ', '\n']);
+        !prompt.is_empty() && text.len() - line.len() <= 2 + self.typed.len() && line.ends_with(prompt)
+    }
+
     /// From where on the committed text may be this question's own: until it is answered, or another is asked.
     pub(crate) fn own_from(&self, screen: &Screen, accept: impl Fn(&str) -> bool) -> Option<usize> {
         let seen = screen.sighting().filter(|seen| seen.committed)?;
         match self.kind {
             Kind::Ahead | Kind::Keys => None,
-            Kind::Blank => accept(&seen.before).then_some(seen.line_start),
+            Kind::Blank => seen.lines().any(accept).then_some(seen.line_start),
             Kind::Command if seen.before.is_empty() => Some(echo_start(screen.text(), seen.line_start, &self.typed)),
             Kind::Command => accept(&seen.before).then_some(seen.line_start),
         }

@@ -20,6 +20,26 @@ pub(crate) struct Sighting {
     pub(crate) line_start: usize,
     /// The line ended with it; otherwise it was still the last line when the cursor went back.
     pub(crate) committed: bool,
+    /// Up to so many of the blanks at the end of `before` may be what the line was wrapped with.
+    pub(crate) spare: usize,
+}
+
+impl Sighting {
+    /// What may have stood before the nonce.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = &str> {
+        (0..=self.spare).filter_map(|spare| self.before.get(..self.before.len() - spare))
+    }
+}
+
+/// Blanks at the end of a line, and those that follow on the next: a line editor wraps them as it wraps a command, by a line end, or by a
+/// carriage return and one character more.
+#[derive(Debug)]
+struct Blanks {
+    /// What stands before them.
+    base: String,
+    count: usize,
+    line_start: usize,
+    returns: usize,
 }
 
 /// Turns bytes, cut anywhere, into committed lines and the line in the making. Its cost is linear in the bytes.
@@ -33,6 +53,10 @@ pub(crate) struct Screen {
     limit: usize,
     watched: Option<String>,
     sighting: Option<Sighting>,
+    /// Followed while blanks are watched for.
+    blanks: Option<Blanks>,
+    /// What stood on the last line first, the prompt, without the blanks at its end.
+    prompt: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +84,8 @@ impl Screen {
             limit,
             watched: None,
             sighting: None,
+            blanks: None,
+            prompt: line.trim_end_matches(' ').to_owned(),
         }
     }
 
@@ -67,6 +93,7 @@ impl Screen {
     pub(crate) fn watch(&mut self, nonce: impl Into<String>) {
         self.watched = Some(nonce.into());
         self.sighting = None;
+        self.blanks = None;
     }
 
     /// Where the watched nonce was last seen.
@@ -91,6 +118,9 @@ impl Screen {
         if let Some(seen) = &mut self.sighting {
             seen.line_start = seen.line_start.saturating_sub(end);
         }
+        if let Some(blanks) = &mut self.blanks {
+            blanks.line_start = blanks.line_start.saturating_sub(end);
+        }
     }
 
     /// Forgets the committed text; the line in the making stays.
@@ -101,6 +131,7 @@ impl Screen {
     /// Wipes the line in the making.
     pub(crate) fn clear_line(&mut self) {
         self.line.clear();
+        self.blanks = None;
         self.returned = false;
     }
 
@@ -167,7 +198,7 @@ impl Screen {
             && !self.returned
             && self.line.is_empty()
             && self.sighting.is_none()
-            && !self.watched.as_ref().is_some_and(|nonce| run.ends_with(nonce.as_bytes()))
+            && !self.watched.as_ref().is_some_and(|nonce| is_blank(nonce) || run.ends_with(nonce.as_bytes()))
     }
 
     fn print(&mut self, run: &[u8]) {
@@ -189,6 +220,7 @@ impl Screen {
     fn commit(&mut self) {
         self.returned = false;
         self.look(true);
+        self.follow_blanks(true);
         self.line.commit_to(&mut self.text);
         self.text.push(b'\n');
     }
@@ -197,6 +229,7 @@ impl Screen {
     fn settle_return(&mut self) {
         if std::mem::take(&mut self.returned) {
             self.look(false);
+            self.follow_blanks(false);
             self.line.go_to_start();
         }
     }
@@ -209,12 +242,39 @@ impl Screen {
 
     /// Notes the watched nonce before the line changes. A nonce that was seen on this line stays seen while it is erased.
     fn look(&mut self, committed: bool) {
-        let Some(nonce) = &self.watched else { return };
+        let Some(nonce) = self.watched.as_ref().filter(|nonce| !is_blank(nonce)) else { return };
         if let Some(before) = self.line.before_suffix(nonce) {
-            self.sighting = Some(Sighting { before, line_start: self.text.len(), committed });
+            self.sighting = Some(Sighting { before, line_start: self.text.len(), committed, spare: 0 });
         } else if committed && self.sighting.as_ref().is_some_and(|seen| !seen.committed) {
             // The line went on after the nonce, so the nonce was no sign of the line editor.
             self.sighting = None;
+        }
+    }
+
+    /// Counts the watched blanks, also where they go on below or on top of the line they began on, before the cursor leaves it.
+    fn follow_blanks(&mut self, committed: bool) {
+        const LONGEST: usize = 4096;
+        let Some(wanted) = self.watched.as_ref().filter(|nonce| is_blank(nonce)).map(String::len) else { return };
+        let here = if self.line.len() <= LONGEST { self.line.before_cursor() } else { String::new() };
+        match &mut self.blanks {
+            Some(blanks) if !blanks.base.is_empty() && is_blank(&here) => blanks.count += here.len(),
+            blanks => {
+                let line = self.line.up_to_cursor().filter(|line| *line == here);
+                *blanks = line.map(|line| {
+                    let base = line.trim_end_matches(' ').to_owned();
+                    Blanks { count: line.len() - base.len(), base, line_start: self.text.len(), returns: 0 }
+                });
+            }
+        }
+        let Some(blanks) = &mut self.blanks else { return };
+        blanks.returns += usize::from(!committed);
+        let Some(more) = blanks.count.checked_sub(wanted).filter(|_| committed) else { return };
+        let before = format!("{}{}", blanks.base, " ".repeat(more));
+        self.sighting =
+            Some(Sighting { before, line_start: blanks.line_start, committed, spare: blanks.returns.min(more) });
+        if blanks.returns > 0 && blanks.base == self.prompt {
+            // They were drawn over their prompt.
+            self.line = Line::holding(&format!("{}{}", blanks.base, " ".repeat(blanks.count)));
         }
     }
 
@@ -290,6 +350,10 @@ impl Screen {
             _ => {}
         }
     }
+}
+
+fn is_blank(text: &str) -> bool {
+    text.bytes().all(|byte| byte == b' ')
 }
 
 /// How many bytes come before the first control.

@@ -90,7 +90,11 @@ fn a_nonce_is_seen_before_it_is_erased() {
             let (one, two) = bytes.split_at(cut);
             screen.feed(one).and_then(|()| screen.feed(two)).expect("below the limit");
             let before = "r1# ".to_owned();
-            assert_eq!(screen.sighting(), Some(&Sighting { before, line_start: 0, committed }), "cut at {cut}");
+            assert_eq!(
+                screen.sighting(),
+                Some(&Sighting { before, line_start: 0, committed, spare: 0 }),
+                "cut at {cut}"
+            );
             assert!(screen.last_line_is("r1# "));
         }
     }

@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use super::OnLine;
 use super::gate::LoginGate;
+use super::hidden::Hidden;
 use super::log::Logging;
 use super::session::{ExecuteOptions, Login, Session, SessionOptions};
 use crate::cli::Platform;
@@ -29,6 +31,9 @@ pub(crate) const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// See [`SessionOptions::max_output`].
 const MAX_OUTPUT: usize = 64 << 20;
 
+/// With less than this left behind a recovery a command is not sent: it could hardly be answered, and would run all the same.
+const LEAST: Duration = Duration::from_millis(20);
+
 /// Opens the transport of one class.
 pub(crate) type Opener = Arc<dyn Fn(Deadline) -> Opening + Send + Sync>;
 pub(crate) type Opening = Pin<Box<dyn Future<Output = Result<Box<dyn Transport>>> + Send>>;
@@ -43,6 +48,8 @@ pub struct Link {
     connect_timeout: Duration,
     command_timeout: Duration,
     session: Option<Session>,
+    /// So long it took to bring the session back before the last call.
+    recovery: Option<Duration>,
     life: Arc<Life>,
 }
 
@@ -130,6 +137,8 @@ impl Link {
             Some(platform) => Arc::new(platform),
             None => platform_of(target)?,
         };
+        let secrets = [&target.credential.password, &target.credential.passphrase, &target.enable];
+        let hidden = Hidden::keeping(secrets.into_iter().flatten());
         let login = Login {
             platform,
             username: target.credential.username.clone(),
@@ -138,10 +147,10 @@ impl Link {
             line_end: options.line_end.unwrap_or_else(|| line_end.to_owned()),
             console,
             max_output: options.max_output.unwrap_or(MAX_OUTPUT),
+            hidden,
         };
-        let secrets = [&target.credential.password, &target.credential.passphrase, &target.enable];
         let logging = options.log.or_else(|| target.log.clone());
-        let logging = logging.map(|log| Logging::new(log, &target.name, secrets.into_iter().flatten()));
+        let logging = logging.map(|log| Logging::new(log, &target.name, login.hidden.clone()));
         let disconnect_timeout = options.disconnect_timeout.unwrap_or(DISCONNECT_TIMEOUT);
         Ok(Self {
             opener,
@@ -152,6 +161,7 @@ impl Link {
             connect_timeout: target.connect_timeout.unwrap_or(CONNECT_TIMEOUT),
             command_timeout: target.command_timeout.unwrap_or(COMMAND_TIMEOUT),
             session: None,
+            recovery: None,
             life: Arc::new(Life { disconnect_timeout, ..Life::default() }),
         })
     }
@@ -182,13 +192,12 @@ impl Link {
     pub(crate) async fn execute(&mut self, command: &str, options: &ExecuteOptions) -> Result<Reply> {
         let deadline = self.deadline(options.timeout);
         self.hide(options);
-        let name = self.name.clone();
         let result = match self.ready(deadline).await {
             Ok(session) => session.execute(command, options, deadline).await,
             Err(error) => Err(error),
         };
         self.note_standing();
-        result.map_err(|error| error.with_device(name))
+        result.map_err(|error| self.explained(error))
     }
 
     pub(crate) async fn execute_lines(
@@ -199,26 +208,24 @@ impl Link {
     ) -> Result<Reply> {
         let deadline = self.deadline(options.timeout);
         self.hide(options);
-        let name = self.name.clone();
         let result = match self.ready(deadline).await {
             Ok(session) => session.execute_lines(command, options, on_line, deadline).await,
             Err(error) => Err(error),
         };
         self.note_standing();
-        result.map_err(|error| error.with_device(name))
+        result.map_err(|error| self.explained(error))
     }
 
     pub(crate) async fn configure(&mut self, config: &str) -> Result<Reply> {
         // Each line is a command and takes its time; at least one step in and one out.
         let lines = u32::try_from(config.lines().count()).unwrap_or(u32::MAX).saturating_add(2);
         let deadline = Deadline::after(self.command_timeout.saturating_mul(lines));
-        let name = self.name.clone();
         let result = match self.ready(deadline).await {
             Ok(session) => session.configure(config, deadline).await,
             Err(error) => Err(error),
         };
         self.note_standing();
-        result.map_err(|error| error.with_device(name))
+        result.map_err(|error| self.explained(error))
     }
 
     pub(crate) async fn send(&mut self, text: &str, chain: u64) -> Result<()> {
@@ -264,6 +271,8 @@ impl Link {
         if !self.life.wanted.load(Ordering::Relaxed) {
             return Err(self.not_connected());
         }
+        let began = Instant::now();
+        self.recovery = None;
         let kept = match self.session.as_mut() {
             Some(session) if session.is_lost() => false,
             Some(session) if session.is_ready() => !session.has_strays().await && !session.is_lost(),
@@ -273,6 +282,7 @@ impl Link {
                 match session.resync(share).await {
                     Ok(()) => {
                         self.life.resynchronised.fetch_add(1, Ordering::Relaxed);
+                        self.recovery = Some(began.elapsed());
                         true
                     }
                     Err(error) => {
@@ -296,8 +306,23 @@ impl Link {
             }
             self.open(deadline).await.map_err(|error| error.with_sent(false))?;
             self.life.reconnected.fetch_add(1, Ordering::Relaxed);
+            self.recovery = Some(began.elapsed());
+        }
+        if self.recovery.is_some() && deadline.remaining().is_some_and(|left| left < LEAST) {
+            return Err(Error::new(ErrorKind::Timeout, "too little time is left for the command"));
         }
         self.session.as_mut().ok_or_else(|| Error::new(ErrorKind::NotConnected, "no session"))
+    }
+
+    /// An error of a call: of which device, and where the time went that is missing.
+    fn explained(&self, error: Error) -> Error {
+        let error = match self.recovery {
+            Some(took) if error.kind() == ErrorKind::Timeout => {
+                error.noting(format_args!("; bringing the session back had taken {took:.1?} before"))
+            }
+            _ => error,
+        };
+        error.with_device(&self.name)
     }
 
     /// Opens a session in place of the one there is.
@@ -347,9 +372,7 @@ impl Link {
 
     /// What answers a question may be a secret.
     fn hide(&self, options: &ExecuteOptions) {
-        if let Some(logging) = &self.logging {
-            logging.hide(&options.interactions);
-        }
+        self.login.hidden.hide(&options.interactions);
     }
 
     fn deadline(&self, limit: Option<Duration>) -> Deadline {

@@ -3,6 +3,7 @@
 #[cfg(feature = "ssh")]
 mod exec;
 mod gate;
+mod hidden;
 mod link;
 mod log;
 mod pointers;

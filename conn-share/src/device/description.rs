@@ -72,6 +72,10 @@ impl Description {
             return Err(problem.clone().with_device(format!("{} via {via}", self.name)));
         }
         let alias = call.alias.clone().or_else(|| path.options.alias.clone()).unwrap_or_else(|| via.to_owned());
+        if alias.is_empty() {
+            let error = Error::new(ErrorKind::Config, "an alias is a name, and this one is empty");
+            return Err(error.with_device(format!("{} via {via}", self.name)));
+        }
         let mut options = ConnectOptions { via: None, alias: None, ..call.clone() }
             .over(&ConnectOptions { via: None, ..path.options.clone() })
             .over(&ConnectOptions { via: None, alias: None, ..self.options.clone() });

@@ -79,6 +79,8 @@ impl<C> Default for Opened<C> {
 struct Workers<C> {
     plan: Arc<Plan>,
     opened: Opened<C>,
+    /// The first login goes alone: the others hear of its refusal before they try the same. Whether it is over.
+    first: tokio::sync::Mutex<bool>,
     /// The last login that was refused, and when.
     refused: Mutex<Option<(Instant, Error)>>,
     class: PhantomData<fn() -> C>,
@@ -86,7 +88,7 @@ struct Workers<C> {
 
 impl<C> Workers<C> {
     fn new(plan: Arc<Plan>, opened: Opened<C>) -> Self {
-        Self { plan, opened, refused: Mutex::new(None), class: PhantomData }
+        Self { plan, opened, first: tokio::sync::Mutex::new(false), refused: Mutex::new(None), class: PhantomData }
     }
 
     /// The refusal that still stands.
@@ -101,12 +103,16 @@ impl<C: ConnectionClass> Connector for Workers<C> {
     type Error = Error;
 
     async fn connect(&self) -> Result<Session<C>> {
+        let mut first = Some(self.first.lock().await).filter(|over| !**over);
         if let Some(refusal) = self.refusal() {
             return Err(refusal);
         }
         let session = self.plan.session::<C>()?;
         self.opened.add(session.connection());
         let connected = session.connect().await;
+        if let Some(over) = &mut first {
+            **over = true;
+        }
         if let Err(error) = &connected
             && matches!(error.kind(), ErrorKind::Authentication | ErrorKind::HostKey | ErrorKind::Privilege)
         {

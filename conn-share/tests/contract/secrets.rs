@@ -117,6 +117,27 @@ fn print_failed<T: fmt::Debug>(result: conn_share::Result<T>) {
     print_error(&result.expect_err("this one has to fail"));
 }
 
+/// The port of a device that asks for a password and repeats it behind `ending`.
+async fn repeating(ending: &'static str, closes: bool) -> u16 {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("loopback");
+    let port = listener.local_addr().expect("bound").port();
+    tokio::spawn(async move {
+        let (mut device, _) = listener.accept().await?;
+        device.write_all(b"Password: ").await?;
+        let mut given = String::new();
+        while !given.ends_with('\r') {
+            given.push(char::from(device.read_u8().await?));
+        }
+        device.write_all(format!("{ending}{}", given.trim()).as_bytes()).await?;
+        if !closes {
+            std::future::pending::<()>().await;
+        }
+        io::Result::Ok(())
+    });
+    port
+}
+
 /// A key file with a passphrase, a host on the way with a password of its own, and single commands.
 async fn reach_it_by_ssh(port: u16) {
     let file = std::env::temp_dir().join(format!("conn-share-{}-locked", std::process::id()));
@@ -240,6 +261,12 @@ async fn no_log_error_or_debug_text_has_a_secret_in_it() {
     }
     device.disconnect_all().await.expect("closes");
 
+    // What a device repeats of what it was given, when it refuses and when it goes silent.
+    for (ending, closes) in [("\r\n% Login invalid for ", true), ("\r\nUnknown user ", false)] {
+        let target = Target::new("127.0.0.1").port(repeating(ending, closes).await).username("admin").password(WRONG);
+        let target = target.connect_timeout(Duration::from_secs(2)).log(log.clone());
+        print_failed(TelnetConnection::from_target(&target).expect("valid").connect().await);
+    }
     reach_it_by_ssh(ssh).await;
 
     // What is only shown.

@@ -4,7 +4,7 @@
 //! behind it came output that is neither a prompt nor a question's answer. What the end of the answer may still take away
 //! (prompts that a doubled line end drew, questions asked too soon) is held back till then.
 
-use super::{Answer, Exchange};
+use super::{Answer, Exchange, Proof};
 use crate::cli::echo::after_echo;
 use crate::cli::screen::decode;
 
@@ -127,10 +127,13 @@ impl Exchange {
         let end = self.own_from();
         let new = self.screen.text().get(streamed.seen..end).unwrap_or_default();
         for line in new.split_inclusive(|&byte| byte == b'\n') {
+            let held = streamed.free < streamed.seen;
             streamed.seen += line.len();
             let line = decode(line.strip_suffix(b"\n").unwrap_or(line).to_vec());
             let asked = self.spent.iter().chain(&self.probe).any(|probe| probe.may_show_on(&line));
-            let above = self.known.may_stand_above_prompt(&line);
+            // A question's blanks, wrapped, behind the prompt that is held back.
+            let blanks = held && self.known.proof == Proof::Blank && line.trim().is_empty();
+            let above = blanks || self.known.may_stand_above_prompt(&line);
             if !asked && !above && !self.accepts(&line) && !self.accepts(line.trim_end()) {
                 streamed.free = streamed.seen;
             }

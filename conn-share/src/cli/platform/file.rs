@@ -20,6 +20,8 @@ const TOP: &[&str] = &[
     "on_open",
     "on_close",
     "pagers",
+    "username_prompts",
+    "password_prompts",
     "harmless",
     "refusals",
     "proofs",
@@ -134,6 +136,8 @@ fn platform(root: &Place<'_>) -> Result<Platform> {
     platform = texts(root, "on_open")?.into_iter().fold(platform, Platform::on_open);
     platform = texts(root, "on_close")?.into_iter().fold(platform, Platform::on_close);
     platform = texts(root, "pagers")?.into_iter().fold(platform, Platform::pager);
+    platform = texts(root, "username_prompts")?.into_iter().fold(platform, Platform::username_prompt);
+    platform = texts(root, "password_prompts")?.into_iter().fold(platform, Platform::password_prompt);
     platform = texts(root, "harmless")?.into_iter().fold(platform, Platform::harmless);
     if let Some(place) = root.get("interrupt")? {
         platform = platform.interrupt(key(&place)?);
@@ -287,6 +291,14 @@ kill_line: ctrl-u
         assert_eq!(read.interrupt_key(), Some("\x1e"));
         let escape = Platform::parse("x.yaml", "{name: x, interrupt: 'ctrl-['}").expect("valid");
         assert_eq!(escape.interrupt_key(), Some("\x1b"));
+    }
+
+    #[test]
+    fn questions_of_a_login() {
+        let read = Platform::parse("x.yaml", "{name: x, username_prompts: ['Operator?'], password_prompts: ['PIN?']}");
+        let read = read.expect("valid");
+        assert!(read.asks_username("Operator? ") && read.asks_password("your PIN?"));
+        assert!(!read.asks_username("PIN?") && !read.asks_password(""));
     }
 
     #[test]

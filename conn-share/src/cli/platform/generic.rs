@@ -8,6 +8,11 @@ pub(super) fn platform() -> Platform {
         .pager("-- More --")
         .pager("--- more ---")
         .pager("<--- More --->")
+        .pager("-More-")
+        .pager("--More-- or (q)uit")
+        .pager("---(more)---")
+        .pager("%)---")
+        .pager("Press any key to continue (Q to quit)")
         // The line editor's keys are not tried: a device without them keeps the digits for its next command.
         .proof(Proof::Blank)
 }

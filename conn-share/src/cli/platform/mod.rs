@@ -50,6 +50,8 @@ pub struct Platform {
     on_open: Vec<String>,
     on_close: Vec<String>,
     pagers: Vec<String>,
+    username_prompts: Vec<String>,
+    password_prompts: Vec<String>,
     refusals: Vec<Refusal>,
     harmless: Vec<String>,
     interrupt: Option<String>,
@@ -145,6 +147,8 @@ impl Platform {
             on_open: Vec::new(),
             on_close: Vec::new(),
             pagers: Vec::new(),
+            username_prompts: Vec::new(),
+            password_prompts: Vec::new(),
             refusals: Vec::new(),
             harmless: Vec::new(),
             interrupt: None,
@@ -285,6 +289,27 @@ impl Platform {
     #[must_use]
     pub fn pager(mut self, text: impl Into<String>) -> Self {
         self.pagers.push(text.into());
+        self
+    }
+
+    /// Adds what a line ends with, blanks behind it aside, that asks for the user name at login. The usual ones are known: `Username:`,
+    /// `login:`, `login as:`, `User Name:`, `Name:`, `Account:` and their like.
+    ///
+    /// ```
+    /// let platform = conn_share::Platform::new("acme_os").username_prompt("Operator?").password_prompt("PIN?");
+    /// # assert_eq!(platform.name(), "acme_os");
+    /// ```
+    #[must_use]
+    pub fn username_prompt(mut self, end: impl Into<String>) -> Self {
+        self.username_prompts.push(end.into());
+        self
+    }
+
+    /// Adds what a line ends with, blanks behind it aside, that asks for the password at login. The usual ones are known: `Password:`,
+    /// `Passcode:`, `Password for admin:` and their like.
+    #[must_use]
+    pub fn password_prompt(mut self, end: impl Into<String>) -> Self {
+        self.password_prompts.push(end.into());
         self
     }
 
@@ -505,10 +530,25 @@ impl Platform {
         self.on_open.iter().chain(&self.on_close).chain(ways).chain(candidate).any(|own| own == command)
     }
 
-    /// The pager's prompt that `line` ends with.
+    /// Whether `line` asks for the user name at login, by what the platform says of it.
+    pub(crate) fn asks_username(&self, line: &str) -> bool {
+        ends_with_any(line, &self.username_prompts)
+    }
+
+    /// Whether `line` asks for the password at login, by what the platform says of it.
+    pub(crate) fn asks_password(&self, line: &str) -> bool {
+        ends_with_any(line, &self.password_prompts)
+    }
+
+    /// The pager's prompt that `line` ends with; how much was shown may stand behind it, `(12%)`.
     pub(crate) fn is_pager(&self, line: &str) -> bool {
+        let percentage = |line: &str| {
+            let (pager, rest) = line.strip_suffix("%)")?.rsplit_once('(')?;
+            rest.bytes().all(|byte| byte.is_ascii_digit()).then_some(pager.len())
+        };
         let line = line.trim_end();
-        !line.is_empty() && self.pagers.iter().any(|pager| line.ends_with(pager.as_str()))
+        let bare = percentage(line).and_then(|end| line.get(..end)).unwrap_or(line);
+        ends_with_any(line, &self.pagers) || ends_with_any(bare, &self.pagers)
     }
 
     /// Whether a pager's prompt is all that stands on `line`; output may read like one for a moment, until the rest of it comes.
@@ -547,6 +587,12 @@ impl Platform {
             })
         })
     }
+}
+
+/// Whether `line`, without the blanks at its end, ends with one of `ends`.
+fn ends_with_any(line: &str, ends: &[String]) -> bool {
+    let line = line.trim_end();
+    !line.is_empty() && ends.iter().map(|end| end.trim_end()).any(|end| !end.is_empty() && line.ends_with(end))
 }
 
 #[cfg(test)]
@@ -596,6 +642,26 @@ mod tests {
             assert_eq!(generic.is_pager_alone(line), alone, "{line:?}");
         }
         assert!(!Platform::named("frr").expect("built in").may_stand_above_prompt(""));
+    }
+
+    #[test]
+    fn pagers_of_many_devices() {
+        let generic = Platform::named("generic").expect("built in");
+        for line in [
+            " --More-- ",
+            "--More-- or (q)uit",
+            "---(more)---",
+            "---(more 34%)---",
+            "--More-- (12%)",
+            "--More--(12%)",
+            "Press any key to continue (Q to quit)",
+            "-More-",
+        ] {
+            assert!(generic.is_pager(line), "{line:?}");
+        }
+        for line in ["", "(12%)", "disk used (12%)", "more", "r1#"] {
+            assert!(!generic.is_pager(line), "{line:?}");
+        }
     }
 
     #[test]

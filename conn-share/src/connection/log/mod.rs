@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use crate::{Error, ErrorKind, Result};
 
+pub(super) use redact::Secrets;
 pub(crate) use tap::Logging;
 use writer::Feed;
 

@@ -22,7 +22,7 @@ const GAP: usize = 64;
 const KNOWN: usize = 256;
 
 /// The secrets of a session.
-pub(super) struct Secrets {
+pub(in crate::connection) struct Secrets {
     known: VecDeque<Known>,
     /// So many of them, the first, are never forgotten.
     kept: usize,
@@ -47,7 +47,7 @@ impl Default for Secrets {
 
 impl Secrets {
     /// A secret of the login: every session needs it anew, so it is never forgotten.
-    pub(super) fn keep(&mut self, text: &str) {
+    pub(in crate::connection) fn keep(&mut self, text: &str) {
         for line in lines(text) {
             if !self.known.iter().take(self.kept).any(|known| **known.text == line.as_bytes()) {
                 self.put(self.kept, line);
@@ -57,7 +57,7 @@ impl Secrets {
     }
 
     /// A secret that came up on the way; each of its lines is one.
-    pub(super) fn know(&mut self, text: &str) {
+    pub(in crate::connection) fn know(&mut self, text: &str) {
         for line in lines(text) {
             if self.known.iter().any(|known| **known.text == line.as_bytes()) {
                 continue;
@@ -78,7 +78,7 @@ impl Secrets {
     }
 
     /// `text` goes out, a line or several. Without its secrets, which are looked for from now on.
-    pub(super) fn typed(&mut self, text: &str) -> String {
+    pub(in crate::connection) fn typed(&mut self, text: &str) -> String {
         text.split_inclusive(['\r', '\n']).map(|line| self.typed_line(line)).collect()
     }
 
@@ -101,15 +101,30 @@ impl Secrets {
         self.without_long(&shown) + end
     }
 
-    /// `text` without the secrets that are looked for everywhere. Those that overlap go as one: nothing of either is left.
+    /// `text` without its secrets: short ones where they are words, but for those of a few letters that only answered a question.
+    pub(in crate::connection) fn without(&self, text: &str) -> String {
+        const FEW: usize = 4;
+        let beside = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);
+        self.without_those(text, |at, known, range| {
+            let before = range.start.checked_sub(1).and_then(|before| text.as_bytes().get(before));
+            let word = !beside(before) && !beside(text.as_bytes().get(range.end));
+            known.text.len() >= LONG || word && (at < self.kept || known.text.len() >= FEW)
+        })
+    }
+
+    /// `text` without the secrets that are looked for everywhere.
     fn without_long(&self, text: &str) -> String {
-        let long = self.known.iter().filter(|known| known.text.len() >= LONG);
-        let mut found: Vec<Range<usize>> = long
-            .flat_map(|known| {
-                let windows = text.as_bytes().windows(known.text.len()).enumerate();
-                windows.filter(|(_, here)| *here == **known.text).map(|(at, here)| at..at + here.len())
-            })
-            .collect();
+        self.without_those(text, |_, known, _| known.text.len() >= LONG)
+    }
+
+    /// Those that overlap go as one: nothing of either is left.
+    fn without_those(&self, text: &str, counts: impl Fn(usize, &Known, &Range<usize>) -> bool) -> String {
+        let mut found: Vec<Range<usize>> = Vec::new();
+        for (number, known) in self.known.iter().enumerate() {
+            let windows = text.as_bytes().windows(known.text.len()).enumerate();
+            let here = windows.filter(|(_, here)| *here == **known.text).map(|(at, here)| at..at + here.len());
+            found.extend(here.filter(|range| counts(number, known, range)));
+        }
         found.sort_by_key(|range| range.start);
         let (mut shown, mut end) = (String::new(), 0);
         for range in found {

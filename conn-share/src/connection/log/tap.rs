@@ -3,7 +3,7 @@
 use std::fmt::Display;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, MutexGuard};
 use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -11,8 +11,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use super::SessionLog;
 use super::clock::Moment;
 use super::redact::{MASK, Redactor, Secrets};
+use crate::connection::hidden::Hidden;
 use crate::transport::{Line, Transport};
-use crate::{Interaction, Secret};
 
 /// What is sent while something is held back waits for that, to keep the order; but no more than this.
 const BEHIND: usize = 64 * 1024;
@@ -22,20 +22,13 @@ const BEHIND: usize = 64 * 1024;
 pub(crate) struct Logging {
     log: SessionLog,
     name: String,
-    secrets: Arc<Mutex<Secrets>>,
+    hidden: Hidden,
 }
 
 impl Logging {
-    /// A log of what the connection called `name` says, without these secrets.
-    pub(crate) fn new<'a>(log: SessionLog, name: &str, secrets: impl IntoIterator<Item = &'a Secret>) -> Self {
-        let logging = Self { log, name: one_word(name), secrets: Arc::default() };
-        secrets.into_iter().for_each(|secret| logging.secrets().keep(secret.expose()));
-        logging
-    }
-
-    /// What these answer is a secret, too.
-    pub(crate) fn hide(&self, interactions: &[Interaction]) {
-        interactions.iter().for_each(|interaction| self.secrets().know(interaction.reply()));
+    /// A log of what the connection called `name` says, without what is hidden.
+    pub(crate) fn new(log: SessionLog, name: &str, hidden: Hidden) -> Self {
+        Self { log, name: one_word(name), hidden }
     }
 
     /// Listens to a session over `transport`.
@@ -57,7 +50,7 @@ impl Logging {
     }
 
     fn secrets(&self) -> MutexGuard<'_, Secrets> {
-        self.secrets.lock().unwrap_or_else(PoisonError::into_inner)
+        self.hidden.secrets()
     }
 }
 

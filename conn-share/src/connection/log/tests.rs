@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 use super::writer::WAITING;
 use super::*;
+use crate::connection::hidden::Hidden;
 use crate::connection::link::Opening;
 use crate::transport::{Line, Transport};
 use crate::{Connection, ExecuteOptions, Interaction, SessionOptions, Target, TelnetConnection};
@@ -113,7 +114,7 @@ async fn listened<F: AsyncFnOnce(Box<dyn Transport>, DuplexStream)>(secrets: &[&
     let log = SessionLog::to(memory.clone());
     let secrets: Vec<crate::Secret> = secrets.iter().copied().map(Into::into).collect();
     let (ours, theirs) = tokio::io::duplex(64);
-    talk(Logging::new(log.clone(), "r1 ]\n", &secrets).listen(Box::new(Pipe(ours))), theirs).await;
+    talk(Logging::new(log.clone(), "r1 ]\n", Hidden::keeping(&secrets)).listen(Box::new(Pipe(ours))), theirs).await;
     log.flush().await.expect("written");
     let lines = memory.lines();
     let lines = lines.iter().map(|line| line.strip_prefix("[r1 )\\n 1] ").expect("the origin").to_owned());

@@ -4,10 +4,11 @@
 //! and taking it away again for each of them wakes the runtime's driver from its sleep, which costs more than the reading. So the
 //! timer is left where it is while it is early enough: when it goes off too early, it is set again.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
 use tokio::runtime;
+use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// A timer that is only touched when it would go off too late.
@@ -33,7 +34,9 @@ impl Alarm {
             timer.sleep.as_mut().reset(at);
         }
         loop {
-            ready!(timer.sleep.as_mut().poll(cx));
+            // A transport that was read too often has spent the task's share of the thread, and a timer that takes part in it would never
+            // ring again.
+            ready!(pin!(unconstrained(timer.sleep.as_mut())).poll(cx));
             if at <= Instant::now() {
                 return Poll::Ready(());
             }
@@ -65,6 +68,20 @@ mod tests {
         assert!(tokio::time::timeout_at(after(4), wait(&mut alarm, after(5))).await.is_err());
         assert!(wait(&mut alarm, after(70)).await < Duration::from_millis(5));
         assert_eq!(wait(&mut alarm, after(1)).await, Duration::from_secs(69));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rings_for_a_task_that_has_spent_its_share_of_the_thread() {
+        let (mut alarm, at) = (Alarm::default(), Instant::now() + Duration::from_secs(1));
+        assert!(poll_fn(|cx| Poll::Ready(alarm.poll_at(at, cx))).await.is_pending());
+        tokio::time::advance(Duration::from_secs(1)).await;
+        let rung = poll_fn(|cx| {
+            while tokio::task::coop::has_budget_remaining() {
+                let _ = std::pin::pin!(tokio::task::coop::consume_budget()).poll(cx);
+            }
+            Poll::Ready(alarm.poll_at(at, cx))
+        });
+        assert!(rung.await.is_ready());
     }
 
     #[test]

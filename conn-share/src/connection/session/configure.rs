@@ -1,7 +1,8 @@
 //! Several lines of configuration: in, line by line, and out again whatever happens.
 
 use super::open::answering;
-use super::{ExecuteOptions, Session, check, typed};
+use super::{ExecuteOptions, Session, check};
+use crate::connection::hidden::Hidden;
 use crate::deadline::Deadline;
 use crate::{Error, ErrorKind, Reply, Result};
 
@@ -42,9 +43,10 @@ impl Session {
 
     /// Enters the lines up to the first that is refused.
     async fn apply(&mut self, lines: &[&str], deadline: Deadline) -> Result<String> {
+        let hidden = self.hidden.clone();
         let configures = self.known.platform.configuration_mode().is_some();
         let commits = self.known.platform.commit_command().is_some();
-        let applied = |done| if commits { "nothing was committed".to_owned() } else { applied(lines, done) };
+        let applied = |done| if commits { "nothing was committed".to_owned() } else { applied(lines, done, &hidden) };
         let mut text = String::new();
         for (done, line) in lines.iter().enumerate() {
             let reply = self.execute(line, &ExecuteOptions::default(), deadline).await;
@@ -58,7 +60,7 @@ impl Session {
             // In configuration mode devices say nothing but what is wrong; everything that reads like it counts.
             let complaint = || reply.lines().find(|said| configures && said.trim_start().starts_with('%'));
             if let Some(said) = reply.refused().or_else(complaint) {
-                let (at, of, said, line) = (done + 1, lines.len(), typed(said), typed(line));
+                let (at, of, said, line) = (done + 1, lines.len(), hidden.quote_line(said), hidden.quote_line(line));
                 let message = format!("line {at} of {of} was refused, `{line}`: {said}; {}", applied(done));
                 return Err(Error::new(ErrorKind::Refused, message).with_sent(true).with_phase("configuring"));
             }
@@ -99,7 +101,7 @@ impl Session {
         let doubtful = || silent().or_else(complaint).map(|said| (said, false));
         if let Some((said, known)) = failed.or_else(doubtful) {
             let outcome = if known { "no line is in force" } else { "whether the lines are in force is not known" };
-            let message = format!("`{}` failed: {}; {outcome}", commit.command, typed(said));
+            let message = format!("`{}` failed: {}; {outcome}", commit.command, self.hidden.quote_line(said));
             return Err(Error::new(ErrorKind::Refused, message).with_sent(true).with_phase("committing"));
         }
         if !reply.is_empty() {
@@ -124,10 +126,10 @@ impl Session {
 }
 
 /// Which lines are in force.
-fn applied(lines: &[&str], done: usize) -> String {
+fn applied(lines: &[&str], done: usize, hidden: &Hidden) -> String {
     match lines.get(..done) {
         None | Some([]) => "no line was applied".to_owned(),
-        Some([only]) => format!("line 1 was applied: `{}`", typed(only)),
-        Some([.., last]) => format!("lines 1 to {done} were applied, the last of them `{}`", typed(last)),
+        Some([only]) => format!("line 1 was applied: `{}`", hidden.quote_line(only)),
+        Some([.., last]) => format!("lines 1 to {done} were applied, the last of them `{}`", hidden.quote_line(last)),
     }
 }

@@ -15,9 +15,9 @@ use std::sync::Arc;
 use tokio::time::Instant;
 
 use super::OnLine;
+use super::hidden::Hidden;
 use crate::cli::{Answer, Exchange, Known, Proof, Step};
 use crate::deadline::Deadline;
-use crate::secret::masked;
 use crate::transport::{Line, Transport};
 use crate::{Error, ErrorKind, Reply, Result};
 
@@ -54,6 +54,8 @@ pub(crate) struct Session {
     alarm: Alarm,
     /// Grows with a long answer, and is small again behind it.
     buffer: Vec<u8>,
+    /// What no error and no event shows.
+    hidden: Hidden,
     /// The last read filled the buffer.
     full: bool,
 }
@@ -118,6 +120,7 @@ impl Session {
     /// The exchange that runs `command`, and the note that it may change what a reset puts back.
     fn command(&mut self, command: &str, options: &ExecuteOptions) -> Result<Exchange> {
         check(command)?;
+        self.hidden.learn(command);
         // What answers a question may be anything.
         self.touched |= !options.interactions.is_empty() || !self.known.platform.is_harmless(command);
         Ok(Exchange::command(&self.known, command, self.now())
@@ -129,6 +132,7 @@ impl Session {
     /// Writes `text` and a line end for the chain of calls `chain`.
     pub(crate) async fn send(&mut self, text: &str, chain: u64, deadline: Deadline) -> Result<()> {
         check(text)?;
+        self.hidden.learn(text);
         self.touched = true;
         // The echo of the first line is the one that the answers begin with.
         if !self.has_sent(chain) {
@@ -238,7 +242,12 @@ impl Session {
         let started = Instant::now();
         self.drive(&mut exchange, on_line, deadline).await.map_err(|fault| {
             let error = match fault {
-                Fault::Timeout => waited(&exchange.last_line(), started),
+                Fault::Timeout => waited(&self.hidden.quote_line(exchange.last_said().trim()), started),
+                Fault::Closed => {
+                    let said = exchange.last_said();
+                    let prompt = said == self.known.prompt;
+                    closed(&self.hidden.quote_line(if prompt { "" } else { said.trim() }))
+                }
                 Fault::Stuck => {
                     self.standing = Standing::Lost;
                     Error::new(ErrorKind::OutOfStep, "the device does not come back to its prompt")
@@ -260,6 +269,7 @@ impl Session {
             self.buffer = vec![0; wire::ROOM];
         }
         self.standing = Standing::InStep;
+        self.known.in_step();
         Ok(answer)
     }
 
@@ -302,31 +312,23 @@ enum Fault {
     Timeout,
     Stuck,
     Overflow,
+    Closed,
     Wire(Error),
 }
 
 /// The deadline came; says what the device shows meanwhile.
 fn waited(last_line: &str, since: Instant) -> Error {
-    let waited = since.elapsed();
-    let shows = match last_line.trim() {
-        "" => String::new(),
-        line => format!("; its last line is `{}`", typed(line)),
-    };
-    Error::new(ErrorKind::Timeout, format!("no proven prompt within {waited:.1?}{shows}"))
+    Error::new(ErrorKind::Timeout, format!("no proven prompt within {:.1?}{}", since.elapsed(), shows(last_line)))
 }
 
-/// Text of a device, fit for an error: short, and control characters escaped.
-fn printable(text: &str) -> String {
-    let mut shown: String = text.chars().take(120).flat_map(char::escape_debug).collect();
-    if text.chars().nth(120).is_some() {
-        shown.push('…');
-    }
-    shown
+/// The device has closed the session; says what it said before.
+fn closed(last_line: &str) -> Error {
+    Error::new(ErrorKind::Disconnected, format!("the device closed the session{}", shows(last_line)))
 }
 
-/// As [`printable`], for a line that was typed, or that may repeat one: without its secrets.
-fn typed(line: &str) -> String {
-    printable(&masked(line))
+/// What stands behind the text of an error: the last that a device said.
+fn shows(last_line: &str) -> String {
+    if last_line.trim().is_empty() { String::new() } else { format!("; its last line is `{last_line}`") }
 }
 
 /// A command is one line: a line end or a control character in it would be keys, or a second command.

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Alarm, ExecuteOptions, Fault, Session, Standing, printable};
+use super::{Alarm, ExecuteOptions, Fault, Session, Standing};
 use crate::cli::{self, Answer, Asked, Exchange, Interaction, Known, LoginStep, Platform, Proof, QUIET, Rejected};
+use crate::connection::hidden::Hidden;
 use crate::deadline::Deadline;
 use crate::transport::Transport;
 use crate::{Error, ErrorKind, Result, Secret};
@@ -24,6 +25,7 @@ pub(crate) struct Login {
     pub(crate) line_end: String,
     pub(crate) console: bool,
     pub(crate) max_output: usize,
+    pub(crate) hidden: Hidden,
 }
 
 impl Session {
@@ -41,6 +43,7 @@ impl Session {
             tail: Vec::new(),
             epoch: Instant::now(),
             alarm: Alarm::default(),
+            hidden: login.hidden.clone(),
             buffer: vec![0; super::wire::ROOM],
             full: false,
         };
@@ -58,7 +61,7 @@ impl Session {
                 .authenticated(self.transport.is_authenticated());
         let started = Instant::now();
         loop {
-            let until = match dialogue.next(self.now()).map_err(rejected)? {
+            let until = match dialogue.next(self.now()).map_err(|why| rejected(why, &self.hidden))? {
                 LoginStep::Write(bytes) => {
                     self.write(&bytes, deadline).await?;
                     continue;
@@ -73,11 +76,32 @@ impl Session {
                 Ok(None) => {}
                 Ok(Some(read)) => {
                     let bytes = self.buffer.get(..read).unwrap_or_default();
-                    dialogue.receive(bytes, self.epoch.elapsed()).map_err(rejected)?;
+                    dialogue.receive(bytes, self.epoch.elapsed()).map_err(|why| rejected(why, &self.hidden))?;
                 }
-                Err(Fault::Wire(error)) => return Err(error),
-                Err(_) => return Err(super::waited(&dialogue.last_line(), started)),
+                Err(fault) => return Err(self.login_failed(&dialogue, fault, started)),
             }
+        }
+    }
+
+    /// Why no prompt came. Whoever was given the password and does not show one has most likely refused it, in words that are not known: to
+    /// try again would only lock the account.
+    fn login_failed(&self, dialogue: &cli::Login, fault: Fault, started: Instant) -> Error {
+        let said = self.hidden.quote(dialogue.last_said());
+        let refused = |text: String| Error::new(ErrorKind::Authentication, format!("{text}{}", super::shows(&said)));
+        match fault {
+            Fault::Wire(error) if dialogue.gave_password() && error.kind() == ErrorKind::Disconnected => {
+                refused("the session was lost after the password was given".to_owned()).with_source(error)
+            }
+            Fault::Wire(error) => error,
+            Fault::Closed if dialogue.gave_password() => {
+                refused("the device closed the session after the password was given".to_owned())
+            }
+            Fault::Closed => super::closed(&said),
+            // Not a word: it may still be looking the password up.
+            _ if dialogue.gave_password() && !said.is_empty() => {
+                refused(format!("no prompt within {:.1?} after the password was given", started.elapsed()))
+            }
+            _ => super::waited(&said, started),
         }
     }
 
@@ -109,7 +133,7 @@ impl Session {
             {
                 Ok(answer) => {
                     self.known.twice = answer.twice;
-                    let prompt = printable(&self.known.prompt);
+                    let prompt = self.hidden.quote(&self.known.prompt);
                     if matches!(proof, Proof::Quiet(_)) && failure.is_some() {
                         tracing::warn!(
                             %prompt,
@@ -151,7 +175,7 @@ impl Session {
             let reply = self.execute(command, &ExecuteOptions::default(), deadline).await;
             let reply = reply.map_err(|error| error.with_phase("preparing the session"))?;
             if let Some(refusal) = reply.refused() {
-                tracing::debug!(command, refusal = %printable(refusal), "the device refused a command of its platform");
+                tracing::debug!(command, refusal = %self.hidden.quote(refusal), "the device refused a command of its platform");
             }
         }
         self.home = self.known.mode().to_owned();
@@ -182,7 +206,7 @@ impl Session {
         let [above, again] = above;
         // A clock in it, or a log line that came by: it stays in the answers, as nothing tells it from output.
         if above == again {
-            tracing::debug!(above = %printable(&above), "learnt what stands above the prompt");
+            tracing::debug!(above = %self.hidden.quote(&above), "learnt what stands above the prompt");
             self.known.above = above;
         }
         Ok(())
@@ -211,7 +235,9 @@ impl Session {
                 _ => error.with_phase("changing the mode"),
             })?;
             if self.known.mode() == from {
-                let said = printable(reply.lines().last().unwrap_or_default());
+                let prompt = self.known.prompt.trim();
+                let mut lines = reply.lines().rev().filter(|line| !line.trim().is_empty() && line.trim() != prompt);
+                let said = self.hidden.quote(reply.refused().or_else(|| lines.next()).unwrap_or_default().trim());
                 return Err(Error::new(
                     ErrorKind::Privilege,
                     format!("the device stays in mode `{from}` after `{command}`: {said}"),
@@ -251,10 +277,10 @@ pub(super) fn answering(platform: &Platform, secret: Option<&Secret>) -> Execute
     options
 }
 
-fn rejected(rejected: Rejected) -> Error {
+fn rejected(rejected: Rejected, hidden: &Hidden) -> Error {
     match rejected {
         Rejected::Credentials(said) => {
-            Error::new(ErrorKind::Authentication, format!("the device refused the login: {}", printable(&said)))
+            Error::new(ErrorKind::Authentication, format!("the device refused the login: {}", hidden.quote(&said)))
         }
         Rejected::Missing(Asked::Username) => {
             Error::new(ErrorKind::Authentication, "the device asks for a user name, and none is given")
@@ -262,7 +288,7 @@ fn rejected(rejected: Rejected) -> Error {
         Rejected::Missing(Asked::Password) => {
             Error::new(ErrorKind::Authentication, "the device asks for a password, and none is given")
         }
-        Rejected::Busy(said) => Error::new(ErrorKind::Busy, format!("the line is in use: {}", printable(&said))),
+        Rejected::Busy(said) => Error::new(ErrorKind::Busy, format!("the line is in use: {}", hidden.quote(&said))),
         Rejected::Mute => Error::new(ErrorKind::Busy, "connected, but the line is mute: somebody else may be using it"),
         Rejected::Overflow => Error::new(ErrorKind::Overflow, "the device sent more than a banner before its prompt"),
     }

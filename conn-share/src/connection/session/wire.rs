@@ -46,6 +46,8 @@ impl Session {
         if deadline.has_passed() {
             return Err(Fault::Timeout);
         }
+        // Nor does one whose bytes lie ready in memory let others on the thread have their turn.
+        tokio::task::consume_budget().await;
         let until = until.and_then(|until| self.epoch.checked_add(until));
         let wake = match (until, deadline.instant()) {
             (Some(until), Some(deadline)) => Some(until.min(deadline)),
@@ -67,7 +69,10 @@ impl Session {
             None => return Ok(None),
         };
         match result {
-            Ok(0) => Err(Fault::Wire(self.lose(io::ErrorKind::UnexpectedEof.into()))),
+            Ok(0) => {
+                self.standing = Standing::Lost;
+                Err(Fault::Closed)
+            }
             Ok(read) => {
                 self.keep_tail(read);
                 self.full = read == self.buffer.len();
@@ -89,7 +94,7 @@ impl Session {
     fn lose(&mut self, error: io::Error) -> Error {
         self.standing = Standing::Lost;
         if error.kind() == io::ErrorKind::UnexpectedEof {
-            return Error::new(ErrorKind::Disconnected, "the device closed the session");
+            return super::closed("");
         }
         match error.downcast::<Error>() {
             Ok(error) => error,

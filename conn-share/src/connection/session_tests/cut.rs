@@ -9,8 +9,8 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::*;
-use crate::ErrorKind;
 use crate::transport::Transport;
+use crate::{ErrorKind, ExecuteOptions};
 
 /// Polls `future` up to `polls` times, then drops it; its output, if it finished.
 pub(super) async fn cut<F: Future>(future: F, polls: usize) -> Option<F::Output> {
@@ -136,6 +136,22 @@ async fn after_a_timeout_the_old_answer_is_dropped() {
     record.gate.notify_one();
     assert_eq!(router.execute("say x").await.expect("in step"), "you said x");
     assert_eq!((router.status().resynchronised, router.status().reconnected), (1, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_limit_that_went_into_the_recovery_is_told() {
+    let limit = Duration::from_secs(4);
+    let (router, record) = unconnected("frr", "\n", Manner::default(), |target| target.command_timeout(limit));
+    router.connect().await.expect("connects");
+    router.execute("gate").await.expect_err("too slow");
+    let error = router.execute("gate").await.expect_err("a new session, and too slow again");
+    assert!(error.was_sent(), "{error}");
+    assert!(error.to_string().contains("bringing the session back had taken 2"), "{error}");
+    // Next to nothing is left behind the recovery: nothing is sent.
+    let options = ExecuteOptions::new().timeout(Duration::from_millis(15));
+    let error = router.execute_with("say x", &options).await.expect_err("no time");
+    assert!(error.is_timeout() && !error.was_sent(), "{error:?}");
+    assert!(!record.commands().contains(&"say x".to_owned()));
 }
 
 #[tokio::test(start_paused = true)]

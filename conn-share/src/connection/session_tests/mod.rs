@@ -2,9 +2,12 @@
 
 mod candidate;
 mod cut;
+mod flood;
 mod lines;
 mod peer;
+mod refusals;
 mod talk;
+mod wraps;
 
 use std::sync::Arc;
 

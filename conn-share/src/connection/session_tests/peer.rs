@@ -37,6 +37,11 @@ pub(super) struct Manner {
     pub(super) thinks: Duration,
     /// Knows `echo a''b`.
     pub(super) shell: bool,
+    /// What its prompts begin with.
+    pub(super) name: String,
+    /// It wraps what is typed at this column, by a line end (`\r\n`), by a blank and a carriage return (` \r`), or by the character at the
+    /// edge twice with a carriage return between (`\r`).
+    pub(super) wraps: Option<(usize, &'static str)>,
     /// Drawn above every prompt.
     pub(super) above: &'static str,
     /// Somebody else edits the configuration.
@@ -71,6 +76,8 @@ impl Default for Manner {
             style: Style::Cisco,
             thinks: Duration::ZERO,
             shell: false,
+            name: "r1".to_owned(),
+            wraps: None,
             above: "",
             contested: false,
         }
@@ -188,13 +195,22 @@ impl Device {
             }
             key => {
                 self.typed.push(key);
-                self.say(&char::from(key).to_string().repeat(self.manner.echoes)).await
+                self.say(&char::from(key).to_string().repeat(self.manner.echoes)).await?;
+                let column = self.manner.name.len() + self.mode.len() + self.typed.len();
+                match self.manner.wraps {
+                    Some((width, "\r")) if column % width == 1 => self.say(&format!("\r{}", char::from(key))).await,
+                    Some((width, wrap)) if wrap != "\r" && column.is_multiple_of(width) => self.say(wrap).await,
+                    _ => Ok(()),
+                }
             }
         }
     }
 
     async fn enter(&mut self) -> io::Result<()> {
-        if self.manner.echoes > 0 {
+        // As busybox does it: the wrap was the line end.
+        let column = self.manner.name.len() + self.mode.len() + self.typed.len();
+        let wrapped = |(width, wrap)| wrap == "\r\n" && !self.typed.is_empty() && column.is_multiple_of(width);
+        if self.manner.echoes > 0 && !self.manner.wraps.is_some_and(wrapped) {
             self.say("\r\n").await?;
         }
         let command = String::from_utf8_lossy(&std::mem::take(&mut self.typed)).into_owned();
@@ -217,7 +233,7 @@ impl Device {
             (Style::Junos, _) => "\r\n{master}\r\n",
             _ => self.manner.above,
         };
-        let prompt = format!("{above}r1{}", self.mode);
+        let prompt = format!("{above}{}{}", self.manner.name, self.mode);
         self.say(&prompt).await
     }
 
@@ -319,6 +335,17 @@ impl Device {
             "rename" => {
                 self.mode = "-new# ";
                 Ok(())
+            }
+            "leave" => {
+                self.say("failed to connect to any daemons\r\n").await?;
+                Err(io::ErrorKind::BrokenPipe.into())
+            }
+            // Asks, repeats the answer, and comes to no end.
+            "ask" => {
+                self.say(rest).await?;
+                let answer = self.secret().await?;
+                self.say(&format!("\r\n% Error opening scp://{answer}@h/")).await?;
+                std::future::pending().await
             }
             "die" => Err(io::ErrorKind::BrokenPipe.into()),
             "enable" => {

@@ -23,6 +23,14 @@ async fn settle() {
 }
 
 #[tokio::test]
+async fn an_alias_is_not_empty() {
+    let _peer = Peer::at("empty-alias");
+    let device = device("empty-alias").build().expect("valid");
+    let error = device.connect::<Fake>(ConnectOptions::via("a").alias("")).await.map(|_| ()).expect_err("no name");
+    assert_eq!((error.kind(), device.connections().aliases().len()), (ErrorKind::Config, 0));
+}
+
+#[tokio::test]
 async fn the_first_connected_is_the_default_unless_one_is_set() {
     let peer = Peer::at("default-alias");
     let device = device("default-alias").build().expect("valid");

@@ -8,9 +8,11 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 
 use self::protocol::{EndlessSubnegotiation, Protocol};
 use super::leash::{Leash, Party};
@@ -25,6 +27,15 @@ const OUTGOING_LIMIT: usize = 32 * 1024;
 
 /// Bytes waiting to go out beyond which a peer is asking more than it takes answers to.
 const ANSWERS_LIMIT: usize = 64 * 1024;
+
+/// So many bytes of answers within a second are asked for by nobody who means them: a login needs a few dozen.
+const ANSWERS_A_SECOND: usize = 16 * 1024;
+
+/// So many reads are made at once while a write waits.
+const AHEAD_READS: usize = 64;
+
+/// So many reads in a row that bring no data, and others on the thread get their turn.
+const EMPTY_READS: usize = 8;
 
 /// One write takes so much at once.
 const PIECE: usize = 8 * 1024;
@@ -64,6 +75,12 @@ pub(crate) async fn raw(target: &Target, deadline: Deadline) -> Result<Box<dyn T
     Ok(Box::new(Leash::socket(stream)))
 }
 
+/// A Telnet connection over a peer that is played.
+#[cfg(test)]
+pub(crate) fn over(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Box<dyn Transport> {
+    Box::new(Telnet::over(Leash::new(stream)))
+}
+
 async fn dial(target: &Target, port: u16, deadline: Deadline) -> Result<TcpStream> {
     const PHASE: &str = "connecting";
     let named = target.arguments.get("proxy_jump").filter(|named| !named.eq_ignore_ascii_case("none"));
@@ -90,12 +107,14 @@ struct Telnet<S> {
     sent: usize,
     ahead: Vec<u8>,
     taken: usize,
+    /// Bytes of answers that were asked for since then.
+    answered: (Option<Instant>, usize),
 }
 
 impl<S> Telnet<S> {
     fn over(stream: Leash<S>) -> Self {
         let (outgoing, ahead) = (Vec::new(), Vec::new());
-        Self { stream, protocol: Protocol::new(), outgoing, sent: 0, ahead, taken: 0 }
+        Self { stream, protocol: Protocol::new(), outgoing, sent: 0, ahead, taken: 0, answered: (None, 0) }
     }
 
     fn waiting(&self) -> usize {
@@ -108,11 +127,30 @@ impl<S> Telnet<S> {
             .protocol
             .receive(bytes)
             .map_err(|EndlessSubnegotiation| broken("the device began a telnet subnegotiation and does not end it"))?;
+        let before = self.outgoing.len();
         self.protocol.take_answers(&mut self.outgoing);
         if self.waiting() > ANSWERS_LIMIT {
             return Err(broken("the device asks for telnet options without end and takes no answers"));
         }
+        self.count(self.outgoing.len() - before)?;
         Ok(kept)
+    }
+
+    /// A peer that changes its mind without end is no session, however well it listens.
+    fn count(&mut self, answers: usize) -> io::Result<()> {
+        if answers == 0 {
+            return Ok(());
+        }
+        let (since, sum) = &mut self.answered;
+        let now = Instant::now();
+        if since.is_none_or(|since| now.duration_since(since) >= Duration::from_secs(1)) {
+            (*since, *sum) = (Some(now), 0);
+        }
+        *sum += answers;
+        if *sum > ANSWERS_A_SECOND {
+            return Err(broken("the device changes telnet options without end"));
+        }
+        Ok(())
     }
 
     /// Hands out what was taken in ahead; false when there is nothing.
@@ -148,15 +186,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Telnet<S> {
     /// Takes in what has arrived while a write waits.
     fn read_ahead(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         let mut bytes = [0; 4096];
-        while self.ahead.len() - self.taken < AHEAD_LIMIT {
+        for _ in 0..AHEAD_READS {
+            if self.ahead.len() - self.taken >= AHEAD_LIMIT {
+                return Ok(());
+            }
             let mut buf = ReadBuf::new(&mut bytes);
             // An end or a failure shows again in the next read or write.
-            let Poll::Ready(Ok(())) = self.stream.poll_read_as(Party::Writer, cx, &mut buf) else { break };
+            let Poll::Ready(Ok(())) = self.stream.poll_read_as(Party::Writer, cx, &mut buf) else { return Ok(()) };
             let read = buf.filled().len();
-            let Some(arrived) = bytes.get_mut(..read).filter(|arrived| !arrived.is_empty()) else { break };
+            let Some(arrived) = bytes.get_mut(..read).filter(|arrived| !arrived.is_empty()) else { return Ok(()) };
             let kept = self.decode(arrived)?;
             self.ahead.extend_from_slice(arrived.get(..kept).unwrap_or_default());
         }
+        // There may be more, and nobody would say so again.
+        cx.waker().wake_by_ref();
         Ok(())
     }
 
@@ -177,7 +220,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Telnet<S> {
         if this.serve(buf) || buf.remaining() == 0 {
             return Poll::Ready(Ok(()));
         }
-        loop {
+        for _ in 0..EMPTY_READS {
             // A failure to send shows when the caller writes; there may be something left to read.
             let _ = this.poll_send(Party::Reader, cx);
             let room = buf.initialize_unfilled();
@@ -194,6 +237,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Telnet<S> {
                 return Poll::Ready(Ok(()));
             }
         }
+        // Commands alone, and perhaps more of them: whoever waits is to see its clock in between.
+        cx.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 

@@ -1,8 +1,8 @@
 use std::future::{Future, poll_fn};
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::{ANSWERS_LIMIT, Telnet, open, raw};
@@ -15,6 +15,7 @@ const IAC: u8 = 255;
 const DO: u8 = 253;
 const DONT: u8 = 254;
 const WILL: u8 = 251;
+const WONT: u8 = 252;
 const SB: u8 = 250;
 const SE: u8 = 240;
 const TERMINAL_TYPE: u8 = 24;
@@ -147,6 +148,61 @@ async fn a_peer_that_asks_without_end_and_takes_no_answers_is_left() {
     assert!(client.waiting() < 2 * ANSWERS_LIMIT);
     drop(client);
     asking.await.unwrap();
+}
+
+/// Always has more to read, and says how often it was asked.
+struct Endless {
+    block: &'static [u8],
+    said: usize,
+    reads: usize,
+}
+
+impl tokio::io::AsyncRead for Endless {
+    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<std::io::Result<()>> {
+        self.reads += 1;
+        assert!(self.reads < 100_000, "read without end in one poll");
+        let block = self.block.iter().copied().cycle();
+        let bytes: Vec<u8> = block.skip(self.said).take(buf.remaining()).collect();
+        buf.put_slice(&bytes);
+        self.said = (self.said + bytes.len()) % self.block.len();
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl tokio::io::AsyncWrite for Endless {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, data: &[u8]) -> Poll<std::io::Result<usize>> {
+        Poll::Ready(Ok(data.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test]
+async fn commands_without_data_keep_no_thread_to_themselves() {
+    const NOP: u8 = 241;
+    let mut client = Telnet::over(Leash::new(Endless { block: &[IAC, NOP], said: 0, reads: 0 }));
+    assert!(polled(client.read_u8(), 100).await.is_none(), "there is nothing to be read");
+}
+
+#[tokio::test(start_paused = true)]
+async fn options_that_change_without_end_are_no_session_even_if_the_answers_are_taken() {
+    const ECHO: u8 = 1;
+    for block in [
+        &[IAC, WILL, ECHO, IAC, WONT, ECHO][..],
+        &[IAC, DO, TERMINAL_TYPE, IAC, DONT, TERMINAL_TYPE],
+        &[IAC, DO, TERMINAL_TYPE, IAC, SB, TERMINAL_TYPE, 1, IAC, SE],
+    ] {
+        let mut client = Telnet::over(Leash::new(Endless { block, said: 0, reads: 0 }));
+        let error = client.read_u8().await.unwrap_err();
+        assert_eq!(reason(&error), ErrorKind::Protocol, "{error}");
+        assert!(error.to_string().contains("without end"), "{error}");
+    }
 }
 
 #[tokio::test]
