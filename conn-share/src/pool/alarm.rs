@@ -2,8 +2,8 @@
 //!
 //! A timer for each would cost more than everything else in a wait, and nearly none of them ever fires. The shared one
 //! is set to the earliest deadline it has been told of and belongs to no task: when it fires, it wakes those whose time
-//! has come, the keeper, who sets it again, and one more, who does so where there is no keeper. A waiter alone would not do: it may be
-//! one that nobody polls.
+//! has come, the keeper, who sets it again, and one more, who does so where there is no keeper. A waiter alone would
+//! not do: it may be one that nobody polls.
 
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, Weak};

@@ -145,7 +145,8 @@ impl<C: Send + 'static> AsyncPool<C> {
     }
 
     /// Takes a worker if one is ready and nobody waits for it. Never waits. One that is being reset, checked or looked at
-    /// at this very moment is not ready. Of a lazy pool that has none to lend, one connection is opened for the next who asks.
+    /// at this very moment is not ready. Of a lazy pool that has none to lend, one connection is opened for the next
+    /// who asks.
     ///
     /// A worker is made ready by the background task, or by those who wait: where the runtime of that task has ended, a pool
     /// that resets its workers needs a [`AsyncPool::get`] now and then.
@@ -199,8 +200,8 @@ impl<C: Send + 'static> AsyncPool<C> {
     }
 
     /// Closes the pool: refuses new requests and tells those who wait, waits for loans up to the
-    /// [`close_timeout`](PoolBuilder::close_timeout), disconnects the workers. Returns what it had to cut. Attempts to connect
-    /// that are under way are given up at once.
+    /// [`close_timeout`](PoolBuilder::close_timeout), disconnects the workers. Returns what it had to cut. Attempts to
+    /// connect that are under way are given up at once.
     ///
     /// Of several calls at the same time the one with the shortest limit cuts for all, and each says what was cut.
     ///

@@ -273,8 +273,8 @@ impl<C> Books<C> {
         size > 0 && self.slots.tally().on_loan >= size && self.slots.loans().all(|loan| loan.asker.caller == caller)
     }
 
-    /// Nor is any of them with a call that gives it back by itself, as those of a pool that is used as a connection: this caller has
-    /// them all, and waits.
+    /// Nor is any of them with a call that gives it back by itself, as those of a pool that is used as a connection:
+    /// this caller has them all, and waits.
     pub(super) fn waits_for_itself(&self, caller: Caller) -> bool {
         self.all_taken_by(caller) && self.slots.loans().all(|loan| loan.asker.purpose.is_none())
     }

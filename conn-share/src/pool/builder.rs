@@ -274,8 +274,9 @@ impl<K: Connector> PoolBuilder<K> {
     ///
     /// # Errors
     ///
-    /// [`PoolError::Config`] for a size or a concurrency of zero, and a size of more than 65,536; [`PoolError::Connect`] with every cause when a worker
-    /// could not be connected and the policy is [`StartPolicy::AllOrNothing`].
+    /// [`PoolError::Config`] for a size or a concurrency of zero, and a size of more than 65,536;
+    /// [`PoolError::Connect`] with every cause when a worker could not be connected and the policy is
+    /// [`StartPolicy::AllOrNothing`].
     ///
     /// # Cancel safety
     ///

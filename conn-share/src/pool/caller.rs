@@ -47,8 +47,8 @@ pub(super) struct Asker {
     pub(super) caller: Caller,
 }
 
-/// How long one may wait for itself before it is warned: longer than a task that uses its workers side by side, or has given them
-/// to others, waits for one mostly.
+/// How long one may wait for itself before it is warned: longer than a task that uses its workers side by side, or has
+/// given them to others, waits for one mostly.
 pub(super) const SELF_WAIT: Duration = Duration::from_secs(1);
 
 impl Asker {

@@ -107,9 +107,10 @@ fn shut<C: Send + 'static>(shared: &Shared<C>) {
     calls.extend(books.watchers());
     books.gate.close();
     drop(books);
-    // Nobody wants what they open. One that is open by now says goodbye.
-    shared.jobs.abort_connects();
     calls.make();
+    // Nobody wants what they open. One that is open by now says goodbye. Last, since what they drop is foreign and may
+    // panic.
+    shared.jobs.abort_connects();
     drop(cut);
     tracing::debug!("a pool closes");
 }

@@ -25,8 +25,8 @@ impl Deadlines {
         if ticket > self.sorted_to {
             self.others_from = Some(self.others_from.map_or(deadline, |from| from.min(deadline)));
         } else {
-            // It had joined the line, but not waited yet, when the others were sorted; or it was told that its time has come,
-            // and came by another clock than the one that said so.
+            // It had joined the line, but not waited yet, when the others were sorted; or it was told that its time has
+            // come, and came by another clock than the one that said so.
             let at = self.sorted.partition_point(|(other, _)| *other > deadline);
             self.sorted.insert(at, (deadline, ticket));
         }

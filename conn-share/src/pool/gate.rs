@@ -1,4 +1,5 @@
-//! What lets requests through to the workers: one permit for each slot that is neither on loan nor promised to one who waits.
+//! What lets requests through to the workers: one permit for each slot that is neither on loan nor promised to one who
+//! waits.
 
 use super::sync::{Semaphore, SemaphorePermit};
 

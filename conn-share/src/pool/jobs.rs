@@ -9,7 +9,7 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use super::abroad::Abroad;
 use super::shared::Shared;
-use super::sync::{AtomicUsize, Home, Mutex, MutexGuard, RuntimeId, current_runtime};
+use super::sync::{AtomicUsize, Home, Instant, Mutex, MutexGuard, RuntimeId, current_runtime};
 
 type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -101,9 +101,10 @@ impl<C: Send + 'static> Jobs<C> {
 
     /// Drops the jobs of those that have not answered: nobody turns their timers and sockets.
     pub(super) fn abort_mute(&self) {
+        let now = Instant::now();
         let bench = self.bench();
         let mut mute: Vec<_> = bench.all.iter().filter_map(|job| job.home()).map(Home::id).collect();
-        mute.retain(|id| bench.abroad.is_mute(*id));
+        mute.retain(|id| bench.abroad.is_mute(*id, now));
         drop(bench);
         if !mute.is_empty() {
             tracing::debug!("work is begun anew that was begun in a runtime which nobody turns");

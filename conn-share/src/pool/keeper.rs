@@ -97,8 +97,8 @@ impl<C: Send + 'static> Drop for KeeperTask<C> {
         let mut books = shared.books();
         let former = std::mem::take(&mut books.keeper);
         let mut wakers = books.watchers();
-        if books.armed_for.is_some_and(|(_, home)| home == self.home) {
-            books.armed_for = None;
+        if books.armed_for.is_some_and(|(_, home)| home == self.home) || books.rang_in == Some(self.home) {
+            (books.armed_for, books.rang_in) = (None, None);
             books.line.all_timed(&mut wakers);
         }
         drop(books);

@@ -1,8 +1,9 @@
 //! The worker pool.
 //!
-//! Bottom up: `slots` (what each worker does), `gate` (who may have one), `line` (who waits) with its `deadlines`, `health` (when to try again) are plain values;
-//! `books` puts them behind one mutex; `shared` makes the moves; `jobs` and `work` carry on what takes time, `abroad` knows of the runtimes they were begun in; `request`
-//! is one `get` from arrival to guard; `keeper` and `close` are the other two who carry jobs on.
+//! Bottom up: `slots` (what each worker does), `gate` (who may have one), `line` (who waits) with its `deadlines`,
+//! `health` (when to try again) are plain values; `books` puts them behind one mutex; `shared` makes the moves; `jobs`
+//! and `work` carry on what takes time, `abroad` knows of the runtimes they were begun in; `request` is one `get` from
+//! arrival to guard; `keeper` and `close` are the other two who carry jobs on.
 
 mod abroad;
 mod alarm;

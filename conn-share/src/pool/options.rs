@@ -10,9 +10,10 @@ pub enum StartPolicy {
     /// Those that are open already are closed again, and the start is an error that names every cause.
     #[default]
     AllOrNothing,
-    /// The pool starts with those that are there, even none, and connects the others in the background. It starts once one is
-    /// there and for every other slot an attempt has ended, or [`connect_timeout`](crate::PoolBuilder::connect_timeout) has
-    /// gone by; without any, once attempts have failed for good.
+    /// The pool starts with those that are there, even none, and connects the others in the background. It starts once
+    /// one is there and for every other slot an attempt has ended, or
+    /// [`connect_timeout`](crate::PoolBuilder::connect_timeout) has gone by; without any, once attempts have failed for
+    /// good.
     Degraded,
 }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use super::abroad::PATIENCE;
 use super::books::{Books, Calls};
 use super::caller::{Asker, Caller, SELF_WAIT};
 use super::error::{PoolError, PoolPhase, PoolTimeout, TimeoutDetail};
@@ -207,8 +208,10 @@ impl<'a, C: Send + 'static> Request<'a, C> {
                 return Poll::Ready(Err(PoolError::Closed));
             }
             if unfit == ROUNDS {
+                let polled = self.wait(books, cx);
+                // Outside the lock: it may ask the pool.
                 cx.waker().wake_by_ref();
-                return self.wait(books, cx);
+                return polled;
             }
             books = match self.collect(books) {
                 Ok(guard) => return Poll::Ready(Ok(guard)),
@@ -227,13 +230,15 @@ impl<'a, C: Send + 'static> Request<'a, C> {
                 return self.wait(books, cx);
             }
             if driven {
+                // Timers run foreign code: wakers.
+                drop(books);
                 if self.looks_abroad(cx) {
-                    drop(books);
                     self.shared.jobs.abort_mute();
                     books = self.shared.books();
                     driven = false;
                     continue;
                 }
+                books = self.shared.books();
                 if let Some(failure) = books.verdict(self.failures_before, self.now, &self.shared.options) {
                     self.give_up(books, true);
                     return Poll::Ready(Err(PoolError::Connect(failure)));
@@ -253,8 +258,10 @@ impl<'a, C: Send + 'static> Request<'a, C> {
     /// Whether jobs that it waits for may be stuck, since they were begun in another runtime: it was asked whether it is
     /// turned, a while ago.
     fn looks_abroad(&mut self, cx: &mut Context<'_>) -> bool {
-        /// Longer than a runtime at work takes to come round; after each answer it is asked again.
-        const PATIENCE: Duration = Duration::from_millis(250);
+        // Where no runtime is, there is no timer to wait by.
+        if current_runtime().is_none() {
+            return false;
+        }
         let patience = match &mut self.patience {
             Some(patience) => patience,
             None if self.shared.jobs.ask_abroad() => {
@@ -337,7 +344,8 @@ impl<'a, C: Send + 'static> Request<'a, C> {
                 books.armed_for = Some((deadline, here));
                 true
             }
-            (None, Some(here)) => {
+            (None, Some(here)) if books.rang_in.is_none_or(|rang| rang == here) => {
+                books.rang_in = None;
                 let earliest = books.line.earliest_deadline().map_or(deadline, |at| at.min(deadline));
                 books.armed_for = Some((earliest, here));
                 true

@@ -80,3 +80,32 @@ async fn what_was_open_says_goodbye_though_an_attempt_beside_it_is_given_up() {
     assert_eq!(start.elapsed(), Duration::ZERO);
     assert_eq!((device.goodbyes.load(SeqCst), device.open()), (1, 0));
 }
+
+/// Half open; takes its going badly.
+struct Sour;
+
+impl Drop for Sour {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking(), "a half-open connection that panics when dropped");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_wait_are_told_though_what_close_gives_up_panics() {
+    let connect = || async {
+        let _half_open = Sour;
+        pending::<()>().await;
+        Ok::<_, String>(0)
+    };
+    let pool = AsyncPool::builder(connect).size(1).lazy().start().await.unwrap();
+    let waits = [(); 2].map(|()| {
+        let pool = pool.clone();
+        tokio::spawn(async move { pool.get().await.map(drop) })
+    });
+    settle().await;
+    assert!(tokio::spawn(async move { pool.close().await }).await.is_err(), "the panic is the closer's");
+    for wait in waits {
+        let told = tokio::time::timeout(Duration::from_secs(5), wait).await.expect("told").unwrap();
+        assert!(matches!(told, Err(conn_share::PoolError::Closed)));
+    }
+}

@@ -1,8 +1,9 @@
 //! A pool that is used from two runtimes, the first of which ends.
 
 use std::io::{self, Write as _};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use conn_share::{AsyncPool, WorkerGuard};
@@ -14,6 +15,20 @@ use crate::lab::{Device, Mood, orphan, until};
 
 fn runtime() -> Runtime {
     Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+}
+
+/// Keeps the only thread of a runtime busy meanwhile, so that its keeper does not take the work over.
+fn without_keeper<T>(runtime: &Runtime, work: impl FnOnce() -> T) -> T {
+    let (begun, begins) = mpsc::channel();
+    let (done, ends) = mpsc::channel::<()>();
+    runtime.spawn(async move {
+        begun.send(()).unwrap();
+        let _ = ends.recv();
+    });
+    begins.recv().unwrap();
+    let worked = work();
+    drop(done);
+    worked
 }
 
 #[test]
@@ -71,8 +86,11 @@ fn an_attempt_is_begun_anew_for_those_who_share_it_when_its_runtime_ends() {
         let builder = device.pool().size(1).lazy();
         let pool = if orphaned { orphan(builder) } else { living.block_on(builder.start()).unwrap() };
         let wait = |pool: AsyncPool<_>| async move { pool.get().await.map(drop) };
-        let lost = ending.spawn(wait(pool.clone()));
-        until("the attempt begins", || device.attempts() == 1);
+        let lost = without_keeper(&living, || {
+            let lost = ending.spawn(wait(pool.clone()));
+            until("the attempt begins", || device.attempts() == 1);
+            lost
+        });
         let shared = living.spawn(wait(pool.clone()));
         until("it is shared", || pool.status().waiting == 2);
         drop(ending);
@@ -92,11 +110,12 @@ fn the_keeper_outlives_jobs_of_a_runtime_that_ends() {
         let device = Device::new();
         device.set(|moods| moods.connect = mood);
         let pool = living.block_on(device.pool().size(1).lazy().connect_attempts(1).start()).unwrap();
-        let lost = ending.spawn({
+        let lost = without_keeper(&living, || {
             let pool = pool.clone();
-            async move { pool.get().await.map(drop) }
+            let lost = ending.spawn(async move { pool.get().await.map(drop) });
+            until("the attempt begins", || device.attempts() >= 1);
+            lost
         });
-        until("the attempt begins", || device.attempts() >= 1);
         drop(ending);
         drop(lost);
         until("it is given up", || pool.status().connecting == 0);
@@ -144,8 +163,11 @@ fn sockets_of_a_runtime_that_ends_say_nothing_about_the_device() {
         let builder = AsyncPool::builder(connect).size(1).lazy().connect_attempts(1);
         let pool = if orphaned { orphan(builder) } else { living.block_on(builder.start()).unwrap() };
         let wait = |pool: AsyncPool<_>| async move { pool.get().await.map(drop) };
-        let lost = ending.spawn(wait(pool.clone()));
-        until("the attempt begins", || accepted.load(SeqCst) == 1);
+        let lost = without_keeper(&living, || {
+            let lost = ending.spawn(wait(pool.clone()));
+            until("the attempt begins", || accepted.load(SeqCst) == 1);
+            lost
+        });
         let shared = living.spawn(wait(pool.clone()));
         until("it is shared", || pool.status().waiting == 2);
         drop(ending);
@@ -205,4 +227,69 @@ fn work_begun_in_a_runtime_at_rest_is_begun_anew_by_those_who_wait() {
         drop(worker.unwrap_or_else(|error| panic!("{step}: {error}")));
         assert_eq!(device.most_open(), 1);
     }
+}
+
+struct Unparks(std::thread::Thread);
+
+impl Wake for Unparks {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
+
+#[test]
+fn a_get_without_a_limit_needs_no_runtime_while_another_works_for_it() {
+    let home = runtime();
+    let device = Device::new();
+    let pool = home.block_on(device.pool().size(1).start()).unwrap();
+    let resets = device.resets.load(SeqCst);
+    device.set(|moods| moods.reset = Mood::Waits);
+    drop(home.block_on(pool.get()).unwrap());
+    until("the keeper resets it", || device.resets.load(SeqCst) > resets);
+    let waker = Waker::from(Arc::new(Unparks(std::thread::current())));
+    let mut get = Box::pin(pool.get());
+    assert!(get.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+    device.gate.add_permits(1);
+    loop {
+        if let Poll::Ready(got) = get.as_mut().poll(&mut Context::from_waker(&waker)) {
+            drop(got.unwrap());
+            break;
+        }
+        std::thread::park_timeout(Duration::from_secs(20));
+    }
+}
+
+/// Has a request of a third runtime begin to wait, once, before anybody else who was woken gets to run.
+struct Overtakes(AsyncPool<usize>, Arc<Runtime>);
+
+impl Wake for Overtakes {
+    fn wake(self: Arc<Self>) {
+        let enter = move || {
+            self.1.block_on(async {
+                let mut late = Box::pin(self.0.get_timeout(Duration::from_secs(20)));
+                std::future::poll_fn(|cx| Poll::Ready(late.as_mut().poll(cx).is_pending())).await;
+            });
+        };
+        std::thread::spawn(enter).join().unwrap();
+    }
+}
+
+#[test]
+fn nobody_hands_the_watch_over_time_to_a_runtime_that_is_left_alone() {
+    let [home, aside] = [(); 2].map(|()| Arc::new(Builder::new_current_thread().enable_all().build().unwrap()));
+    home.block_on(async {
+        let pool = crate::lab::numbers(1).start().await.unwrap();
+        let _held = pool.get().await.unwrap();
+        let mut first = Box::pin(pool.get_timeout(Duration::from_millis(50)));
+        let waker = Waker::from(Arc::new(Overtakes(pool.clone(), aside.clone())));
+        assert!(first.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        let others = [80, 100].map(|limit| {
+            let pool = pool.clone();
+            tokio::spawn(async move { pool.get_timeout(Duration::from_millis(limit)).await.map(drop) })
+        });
+        for other in others {
+            let told = tokio::time::timeout(Duration::from_secs(10), other).await.expect("its time has come").unwrap();
+            assert!(told.unwrap_err().is_timeout());
+        }
+    });
 }

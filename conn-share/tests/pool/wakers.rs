@@ -110,3 +110,36 @@ async fn when_a_worker_has_been_connected() {
     assert_eq!(device.most_open(), 2);
     drop(all);
 }
+
+/// Looks at the pool when woken.
+struct Looks(AsyncPool<()>, AtomicUsize);
+
+impl Wake for Looks {
+    fn wake(self: Arc<Self>) {
+        self.1.fetch_add(1 + self.0.status().waiting, SeqCst);
+    }
+}
+
+#[test]
+fn a_waker_may_ask_the_pool_in_the_middle_of_a_poll() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let looked = AtomicUsize::new(0);
+    // Every other look says that it is broken: each worker that is handed over is unfit.
+    let pool = AsyncPool::builder(|| async { Ok::<_, String>(()) })
+        .size(1)
+        .lazy()
+        .is_broken(move |()| looked.fetch_add(1, SeqCst) % 2 == 1);
+    let pool = runtime.block_on(pool.start()).unwrap();
+    let looks = Arc::new(Looks(pool.clone(), AtomicUsize::new(0)));
+    // In a thread of its own, as it would lock up for good.
+    let (told, hears) = std::sync::mpsc::channel();
+    let waker = Waker::from(looks.clone());
+    std::thread::spawn(move || {
+        let _inside = runtime.enter();
+        let mut get = Box::pin(pool.get());
+        let _ = get.as_mut().poll(&mut Context::from_waker(&waker));
+        told.send(()).unwrap();
+    });
+    hears.recv_timeout(Duration::from_secs(10)).expect("the poll ends");
+    assert!(looks.1.load(SeqCst) > 0);
+}
