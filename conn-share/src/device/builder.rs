@@ -83,13 +83,15 @@ impl DeviceBuilder {
     }
 
     /// What runs on it, which decides how its prompts and modes are understood: `frr`, `linux`, `cisco_ios`, … The
-    /// names pyATS uses (`ios`, `iosxe`, `nxos`, `iosxr`, `eos`, `junos`) are understood, too; see [`Platform::named`](crate::Platform::named). Default: `generic`, which learns the prompt.
+    /// names pyATS uses (`ios`, `iosxe`, `nxos`, `iosxr`, `eos`, `junos`) are understood, too; see
+    /// [`Platform::named`](crate::Platform::named). Default: `generic`, which learns the prompt.
     pub fn os(mut self, os: impl Into<String>) -> Self {
         self.os = Some(os.into());
         self
     }
 
-    /// How its prompts and modes are understood: a platform of your own in place of the one that [`DeviceBuilder::os`] names.
+    /// How its prompts and modes are understood: a platform of your own in place of the one that [`DeviceBuilder::os`]
+    /// names.
     ///
     /// ```
     /// use conn_share::{Device, Path, Platform, Proof};

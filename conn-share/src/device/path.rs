@@ -73,8 +73,9 @@ impl Path {
         self
     }
 
-    /// Goes through another host, by its name alone; several are passed in the order given. The class gets them as its argument `proxy`,
-    /// separated by commas. The crate's own classes need to know how to log in there, and refuse: see [`Path::jump`].
+    /// Goes through another host, by its name alone; several are passed in the order given. The class gets them as its
+    /// argument `proxy`, separated by commas. The crate's own classes need to know how to log in there, and refuse: see
+    /// [`Path::jump`].
     #[must_use]
     pub fn proxy(mut self, host: impl Into<String>) -> Self {
         self.proxy.push(host.into());

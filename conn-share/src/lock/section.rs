@@ -223,7 +223,8 @@ impl<'a, L: Lockable + ?Sized> Section<'a, L> {
         }
     }
 
-    /// Still waiting, for the lock or, with a `parent` at that depth, for the turn: keeps the limit and the place in the table of waits up to date.
+    /// Still waiting, for the lock or, with a `parent` at that depth, for the turn: keeps the limit and the place in
+    /// the table of waits up to date.
     fn stay(&mut self, cx: &mut Context<'_>, parent: u32) -> Admission {
         let core = self.core();
         if let Some(limit) = self.running.site.limit(core.limits.timeout()) {

@@ -29,16 +29,18 @@ pub use crate::yaml::UnknownKey;
 /// Values may contain `%ENV{NAME}`. `%ASK{}`, `%ENC{}` and variables that are not set are errors for those who need the
 /// value: the file loads, and so do devices that do without.
 ///
-/// A `proxy` names devices of the same file; [`SshConnection`](crate::SshConnection) goes through them by SSH, in the order given, each with its own
-/// credentials and host keys. For SSH, the arguments `identity_file`, `certificate_file`, `identity_agent` (a socket, or `SSH_AUTH_SOCK`),
-/// `identities_only`, `ssh_config`, `proxy_jump`, `host_key_alias`, `ssh_algorithms` (`legacy`), `kex_algorithms`, `ciphers`, `macs`, `host_key_algorithms`,
-/// `pubkey_accepted_algorithms` and `share_transport` (a number of shells) mean what OpenSSH's keywords and [`Target`](crate::Target)'s methods of these names do; a
-/// `passphrase` beside a password is for the key file.
+/// A `proxy` names devices of the same file; [`SshConnection`](crate::SshConnection) goes through them by SSH, in the
+/// order given, each with its own credentials and host keys. For SSH, the arguments `identity_file`,
+/// `certificate_file`, `identity_agent` (a socket, or `SSH_AUTH_SOCK`), `identities_only`, `ssh_config`, `proxy_jump`,
+/// `host_key_alias`, `ssh_algorithms` (`legacy`), `kex_algorithms`, `ciphers`, `macs`, `host_key_algorithms`,
+/// `pubkey_accepted_algorithms` and `share_transport` (a number of shells) mean what OpenSSH's keywords and
+/// [`Target`](crate::Target)'s methods of these names do; a `passphrase` beside a password is for the key file.
 ///
 /// SSH host keys are checked whatever `ssh_options` say: the argument `known_hosts` names a further file of known keys.
 ///
-/// Platforms of your own come from files that the `testbed` block names under `custom: {conn_share: {platforms: [acme_os.yaml]}}`, found
-/// beside the testbed's file; devices whose `os` is the name of one are understood by it. See [`Platform::load`](crate::Platform::load).
+/// Platforms of your own come from files that the `testbed` block names under `custom: {conn_share: {platforms:
+/// [acme_os.yaml]}}`, found beside the testbed's file; devices whose `os` is the name of one are understood by it. See
+/// [`Platform::load`](crate::Platform::load).
 ///
 /// Limits and defaults of this crate go where pyATS has room for others' settings:
 ///
