@@ -22,12 +22,6 @@ const SETTLE: Duration = Duration::from_millis(100);
 /// longer than any round trip but a satellite's, which costs one question more.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// A device that has shown its prompt, and has been silent below it for this long, may have written a log line there and wait.
-const HIDDEN: Duration = Duration::from_secs(2);
-
-/// So many lines may stand below a prompt that they hide.
-const BELOW: usize = 8;
-
 /// A device that is out of step and silent for this long without a prompt waits for something else than a command.
 const STUCK: Duration = Duration::from_secs(1);
 
@@ -111,8 +105,6 @@ pub(crate) struct Exchange {
     raw: bool,
     /// Lines were handed out: what is left of the answer begins with a new line.
     handed: bool,
-    /// How many lines were handed out since one that was the prompt.
-    below: Option<usize>,
     /// Something came since the last proof.
     heard: bool,
     /// Bytes of an old answer that were dropped.
@@ -178,7 +170,6 @@ impl Exchange {
             hasty: false,
             raw: false,
             handed: false,
-            below: None,
             heard: true,
             drained: 0,
             rounds: 1,
@@ -419,7 +410,7 @@ impl Exchange {
     /// No prompt in sight: an answer may take as long as it likes, a device out of step is nudged.
     fn when_mute(&mut self, now: Duration) -> Option<Step> {
         if self.goal == Goal::Answer {
-            return self.look_for_hidden_prompt(now);
+            return Some(Step::Wait(None));
         }
         let key = self.known.platform.interrupt_key();
         // Without a key the same time passes in all before the device is given up.
@@ -438,42 +429,8 @@ impl Exchange {
         None
     }
 
-    /// A line that is entered has the device draw a prompt again that log lines have hidden. If the prompt was output, and the command
-    /// still runs, it waits like all that is typed ahead.
-    fn look_for_hidden_prompt(&mut self, now: Duration) -> Option<Step> {
-        let entered = self.probe.as_ref().is_some_and(Probe::enters_a_line);
-        let blank = self.screen.last_line().is_some_and(|line| line.trim().is_empty());
-        if entered || !blank || !self.is_below_prompt() {
-            return Some(Step::Wait(None));
-        }
-        let due = self.stirred + HIDDEN;
-        if now < due {
-            return Some(Step::Wait(Some(due)));
-        }
-        let Some(probe) = Probe::blank(&self.known) else { return Some(Step::Wait(None)) };
-        self.put(probe, now);
-        None
-    }
-
-    /// Whether one of the last lines is the prompt.
-    fn is_below_prompt(&self) -> bool {
-        // More than so many lines of a terminal take.
-        const TAIL: usize = 32 << 10;
-        let text = self.screen.text();
-        let text = text.get(text.len().saturating_sub(TAIL)..).unwrap_or_default();
-        let lines = text.rsplit(|&byte| byte == b'\n').skip(1);
-        let recent =
-            lines.take(BELOW).position(|line| line.len() <= 4096 && self.is_exact(&String::from_utf8_lossy(line)));
-        let kept = text.iter().rev().filter(|&&byte| byte == b'\n').take(BELOW).count();
-        recent.is_some() || self.below.is_some_and(|below| below + kept < BELOW)
-    }
-
     fn ask_fresh(&mut self, now: Duration) {
         let Some(probe) = Probe::fresh(&self.known) else { return };
-        self.put(probe, now);
-    }
-
-    fn put(&mut self, probe: Probe, now: Duration) {
         self.out.push_back(probe.bytes(&self.known.line_end));
         self.stirred = now;
         self.replied = false;

@@ -61,7 +61,6 @@ impl Exchange {
                 self.spent.iter_mut().chain(&mut self.probe).for_each(|probe| probe.scrub(&mut line));
                 // A question's echo may have been all of the line.
                 if let Some(line) = line.strip_suffix('\n') {
-                    self.below = if self.is_exact(line) { Some(0) } else { self.below.map(|below| below + 1) };
                     streamed.hand(line, on_line);
                 }
             }

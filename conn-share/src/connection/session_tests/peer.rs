@@ -311,6 +311,19 @@ impl Device {
                 self.prompted = true;
                 self.say("\r\n%SYS-5-CONFIG: done\r\n").await
             }
+            // A line of the answer is the prompt, and a question follows that takes Enter for a yes.
+            "risk" => {
+                self.say("one\r\nr1# \r\nReload? Press RETURN to confirm\r\n").await?;
+                loop {
+                    match self.key().await? {
+                        b'\r' | b'\n' => {
+                            self.record.commands.lock().expect("not poisoned").push("confirmed".to_owned())
+                        }
+                        0x03 | 0x1e => return Ok(()),
+                        _ => {}
+                    }
+                }
+            }
             // Output that only looks like a pager's line, cut where it does.
             "more" => {
                 self.say("one\r\nthe pager says --More--").await?;
