@@ -15,6 +15,9 @@ use crate::{Error, ErrorKind, Result, Secret};
 /// So long a device has to answer one kind of proof before the next is tried: several round trips by satellite.
 const TRY: Duration = Duration::from_secs(3);
 
+/// Answers to the proofs that failed may still come until a device that can give none has been silent for so long.
+const LATE: Duration = Duration::from_secs(1);
+
 /// What a login needs to know.
 #[derive(Clone, Debug)]
 pub(crate) struct Login {
@@ -121,6 +124,9 @@ impl Session {
                 // A device that does not know the keys of the proof before has them on its line.
                 self.write(kill.as_bytes(), deadline).await?;
             }
+            if failure.is_some() && matches!(proof, Proof::Quiet(_)) {
+                self.drain(deadline.min(Deadline::after(TRY))).await;
+            }
             self.known.proof = proof.clone();
             let exchange = if failure.is_none() {
                 Exchange::first(&self.known, self.now())
@@ -150,6 +156,11 @@ impl Session {
             self.standing = Standing::OutOfStep;
         }
         Err(failure.unwrap_or_else(|| Error::new(ErrorKind::Protocol, "no prompt")))
+    }
+
+    /// Drops what still comes. A transport that fails meanwhile does so again when it is read next.
+    async fn drain(&mut self, deadline: Deadline) {
+        while let Ok(Some(_)) = self.read(Some(self.now() + LATE), deadline).await {}
     }
 
     /// Privileges, paging, and whether our line end counts twice.

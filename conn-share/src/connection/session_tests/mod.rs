@@ -2,6 +2,8 @@
 
 mod candidate;
 mod cut;
+mod far;
+mod first;
 mod flood;
 mod lines;
 mod peer;

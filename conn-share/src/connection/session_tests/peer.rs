@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::sync::Notify;
 
+use super::far;
 use crate::transport::{Line, Transport};
 
 /// What this device is like.
@@ -46,6 +47,14 @@ pub(super) struct Manner {
     pub(super) above: &'static str,
     /// Somebody else edits the configuration.
     pub(super) contested: bool,
+    /// What is said takes so long to the other side, both ways.
+    pub(super) lag: Duration,
+    /// A log line, with the prompt drawn again below it, so long after the first prompt.
+    pub(super) log_at: Option<Duration>,
+    /// Says and hears nothing for so long behind its first prompt.
+    pub(super) stalls: Duration,
+    /// Draws no prompt after a line without a command.
+    pub(super) ignores_blanks: bool,
 }
 
 /// How it looks, and what becomes of configuration.
@@ -80,6 +89,10 @@ impl Default for Manner {
             wraps: None,
             above: "",
             contested: false,
+            lag: Duration::ZERO,
+            log_at: None,
+            stalls: Duration::ZERO,
+            ignores_blanks: false,
         }
     }
 }
@@ -108,6 +121,7 @@ impl Record {
 pub(super) fn device(manner: Manner, record: Arc<Record>) -> Box<dyn Transport> {
     record.logins.fetch_add(1, Ordering::Relaxed);
     let (ours, theirs) = tokio::io::duplex(4096);
+    let ours = if manner.lag.is_zero() { ours } else { far::away(ours, manner.lag) };
     let device = Device {
         stream: theirs,
         manner,
@@ -163,6 +177,15 @@ impl Device {
             self.mode = "# ";
         }
         self.prompt().await?;
+        tokio::time::sleep(self.manner.stalls).await;
+        if let Some(after) = self.manner.log_at {
+            let at = tokio::time::Instant::now() + after;
+            while let Ok(key) = tokio::time::timeout_at(at, self.stream.read_u8()).await {
+                self.press(key?).await?;
+            }
+            self.say("\r\n%SYS-5-LOGIN: somebody").await?;
+            self.say(&format!("\r\n{}{}", self.manner.name, self.mode)).await?;
+        }
         loop {
             let key = self.key().await?;
             self.press(key).await?;
@@ -218,6 +241,9 @@ impl Device {
             self.record.commands.lock().expect("not poisoned").push(command.clone());
         }
         self.command(command.trim()).await?;
+        if self.manner.ignores_blanks && command.trim().is_empty() {
+            return Ok(());
+        }
         self.prompt().await
     }
 

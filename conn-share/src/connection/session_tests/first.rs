@@ -1,0 +1,48 @@
+//! What a login makes of a device that is slow, far away or talks in between: its proof is found all the same.
+
+use std::time::Duration;
+
+use super::*;
+
+/// Logs in, and runs a command whose output only a proof keeps whole.
+async fn keeps_its_proof(platform: &str, manner: Manner) -> Result<(), String> {
+    let (router, _) = unconnected(platform, "\n", manner, |target| target.command_timeout(Duration::from_secs(200)));
+    router.connect().await.map_err(|error| error.to_string())?;
+    let said = router.execute("trap").await.map_err(|error| error.to_string())?;
+    if said.text().contains("\ntwo") { Ok(()) } else { Err(format!("cut: {:?}", said.text())) }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_log_line_at_login_costs_no_proof_however_far_the_device_is() {
+    let mut failed = Vec::new();
+    for platform in ["generic", "frr", "cisco_ios"] {
+        for lag in [0, 110, 150, 300] {
+            for log_at in (0..60).map(|n| n * 25) {
+                let (lag, log_at) = (Duration::from_millis(lag), Duration::from_millis(log_at));
+                let manner = Manner { lag, log_at: Some(log_at), ..Manner::default() };
+                if let Err(why) = keeps_its_proof(platform, manner).await {
+                    failed.push(format!("{platform} {lag:?} each way, log line after {log_at:?}: {why}"));
+                }
+            }
+        }
+    }
+    assert!(failed.is_empty(), "{} of them:\n{}", failed.len(), failed.join("\n"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_device_that_stalls_behind_its_first_prompt_keeps_its_proof() {
+    let mut failed = Vec::new();
+    for platform in ["generic", "frr", "linux", "cisco_ios"] {
+        for stalls in [1000, 1400, 1600, 2500, 4000, 5000].map(Duration::from_millis) {
+            // Its one proof is tried for three seconds.
+            if platform == "generic" && stalls >= Duration::from_secs(3) {
+                continue;
+            }
+            let manner = Manner { stalls, shell: platform == "linux", ..Manner::default() };
+            if let Err(why) = keeps_its_proof(platform, manner).await {
+                failed.push(format!("{platform} after {stalls:?}: {why}"));
+            }
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
