@@ -168,10 +168,12 @@ impl Session {
         let platform = self.known.platform.clone();
         if self.known.line_end.len() > 1 && !matches!(self.known.proof, Proof::Quiet(_)) {
             let exchange = Exchange::command(&self.known, "", self.now());
-            self.known.doubles = self.run(Box::new(exchange), "learning the prompt", deadline).await?.doubled;
+            let tried = self.run(Box::new(exchange), "learning the prompt", deadline.min(Deadline::after(TRY))).await;
+            self.known.doubles = self.or_unlearnt(tried, deadline).await?.is_some_and(|answer| answer.doubled);
         }
         if platform.learns_prompts() && !matches!(self.known.proof, Proof::Quiet(_)) {
-            self.learn_above(deadline).await?;
+            let tried = self.learn_above(deadline.min(Deadline::after(TRY))).await;
+            self.or_unlearnt(tried, deadline).await?;
         }
         // The last user of a console line may have left it anywhere.
         if platform.configuration_mode() == Some(self.known.mode())
@@ -192,6 +194,18 @@ impl Session {
         self.home = self.known.mode().to_owned();
         self.touched = false;
         Ok(())
+    }
+
+    /// What an empty line has shown. Nothing, where the device draws no prompt for one: it then proves anew that it waits at the prompt it had.
+    async fn or_unlearnt<T>(&mut self, tried: Result<T>, deadline: Deadline) -> Result<Option<T>> {
+        match tried {
+            Err(error) if error.kind() == ErrorKind::Timeout && !deadline.has_passed() => {
+                tracing::debug!(%error, "an empty line shows nothing");
+                self.find_proof(deadline).await?;
+                Ok(None)
+            }
+            tried => tried.map(Some),
+        }
     }
 
     /// Learns whether echoes come twice, where the proof did not show it, and the lines that stand above the prompt: what a line without a command is answered by, as long as it is the same again.

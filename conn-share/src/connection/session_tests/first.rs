@@ -46,3 +46,25 @@ async fn a_device_that_stalls_behind_its_first_prompt_keeps_its_proof() {
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn no_line_is_entered_where_nobody_said_that_it_is_harmless() {
+    let odd = crate::Platform::new("odd").proof(crate::Proof::Keys);
+    let manner = Manner { ignores_blanks: true, ..Manner::default() };
+    let started = tokio::time::Instant::now();
+    let (router, _) = unconnected("generic", "\n", manner, |target| target.custom_platform(odd));
+    router.connect().await.expect("let in");
+    assert!(started.elapsed() < Duration::from_secs(1), "{:?}", started.elapsed());
+    assert_eq!(router.execute("say on").await.expect("answered"), "you said on");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_line_without_a_command_may_draw_no_prompt() {
+    for line_end in ["\n", "\r\n"] {
+        let manner = Manner { ignores_blanks: true, shell: true, ..Manner::default() };
+        let started = tokio::time::Instant::now();
+        let (router, _) = connected("linux", line_end, manner).await;
+        assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+        assert_eq!(router.execute("say on").await.expect("answered"), "you said on");
+    }
+}
