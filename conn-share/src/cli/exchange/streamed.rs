@@ -263,7 +263,7 @@ mod tests {
                 let mut known = Known::nothing(Arc::new(Platform::named(name).expect("built in")), "\r\n", 1 << 16);
                 known.prompt = PROMPT.to_owned();
                 if known.platform.learns_prompts() {
-                    known.above = above.to_owned();
+                    (known.above, known.above_of) = (above.to_owned(), PROMPT.to_owned());
                 }
                 (known.proof, known.doubles) = (proof.clone(), doubles);
                 nonce::repeatable::with(seed, || answer(&known, &output, seed, in_lines))

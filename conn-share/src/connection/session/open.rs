@@ -233,6 +233,7 @@ impl Session {
         if above == again {
             tracing::debug!(above = %self.hidden.quote(&above), "learnt what stands above the prompt");
             self.known.above = above;
+            self.known.above_of.clone_from(&self.known.prompt);
         }
         Ok(())
     }

@@ -68,3 +68,14 @@ async fn a_line_without_a_command_may_draw_no_prompt() {
         assert_eq!(router.execute("say on").await.expect("answered"), "you said on");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_stands_above_one_prompt_is_output_above_another() {
+    let (router, _) = connected("generic", "\n", Manner { above: "\r\n", ..Manner::default() }).await;
+    assert_eq!(router.execute("blankend").await.expect("answered"), "x\n");
+    router.execute_with("db", &crate::ExecuteOptions::new().prompt("r1-db> ")).await.expect("answered");
+    assert_eq!(router.execute("blankend").await.expect("answered"), "x\n");
+    let mut lines = Vec::new();
+    router.execute_lines("blankend", &mut |line| lines.push(line.to_owned())).await.expect("answered");
+    assert_eq!(lines, ["x", ""]);
+}

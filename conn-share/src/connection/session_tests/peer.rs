@@ -386,6 +386,12 @@ impl Device {
                 self.say(&format!("\r\n% Error opening scp://{answer}@h/")).await?;
                 std::future::pending().await
             }
+            // Into a program with a prompt of one line.
+            "db" => {
+                (self.mode, self.manner.above) = ("-db> ", "");
+                Ok(())
+            }
+            "blankend" => self.say("x\r\n\r\n").await,
             "die" => Err(io::ErrorKind::BrokenPipe.into()),
             "enable" => {
                 self.say("Password: ").await?;
