@@ -89,6 +89,9 @@ pub enum Proof {
     /// The prompt, and nothing after it for this long. No proof, but all that is left with a device that echoes
     /// nothing: an output line that equals the prompt cuts the answer if the output pauses behind it. What comes afterwards costs a new session,
     /// if it comes before the next command is sent; later, it is taken for that command's answer.
+    ///
+    /// Whatever else comes between two calls costs a new session too, with a warning: a log line on a console, for instance. The next call then finds
+    /// the device as after login, also within one `exclusive` section; a mode or a directory that a call before has gone to is left.
     Quiet(Duration),
 }
 

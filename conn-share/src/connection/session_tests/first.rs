@@ -79,3 +79,41 @@ async fn what_stands_above_one_prompt_is_output_above_another() {
     router.execute_lines("blankend", &mut |line| lines.push(line.to_owned())).await.expect("answered");
     assert_eq!(lines, ["x", ""]);
 }
+
+/// Counts the warnings of one thread.
+struct Warnings(Arc<std::sync::atomic::AtomicUsize>);
+
+impl tracing::Subscriber for Warnings {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() == tracing::Level::WARN
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, _: &tracing::Event<'_>) {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_loses_a_session_that_proves_nothing_to_what_came_between_is_told() {
+    let (router, _) = connected("generic", "\n", Manner { echoes: 0, editor: false, ..Manner::default() }).await;
+    assert_eq!(router.execute("trap").await.expect("answered"), "one", "cut, as nothing is proven");
+    let warnings = Arc::default();
+    // That the new session proves nothing either is the other one.
+    let _guard = tracing::subscriber::set_default(Warnings(Arc::clone(&warnings)));
+    tokio::time::sleep(Duration::from_secs(40)).await;
+    assert_eq!(router.execute("say x").await.expect("answered"), "you said x");
+    assert_eq!(router.status().reconnected, 1);
+    assert_eq!(warnings.load(std::sync::atomic::Ordering::Relaxed), 2);
+}
