@@ -7,6 +7,7 @@ mod first;
 mod flood;
 mod lines;
 mod peer;
+mod pipe;
 mod refusals;
 mod talk;
 mod wraps;
