@@ -22,19 +22,13 @@ const SETTLE: Duration = Duration::from_millis(100);
 /// longer than any round trip but a satellite's, which costs one question more.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// A device that has shown its prompt, and has been silent below it for this long, may have written a log line there and wait.
-const HIDDEN: Duration = Duration::from_secs(2);
-
-/// So many lines may stand below a prompt that they hide.
-const BELOW: usize = 8;
-
 /// A device that is out of step and silent for this long without a prompt waits for something else than a command.
 const STUCK: Duration = Duration::from_secs(1);
 
-/// So long a device may take over one more piece of an answer to a question of which it is not known whether it can answer it.
-const DOUBT: Duration = Duration::from_millis(200);
+/// For so long from the first question on, what is heard may have been said before it came: it is on its way for several round trips.
+const DOUBT: Duration = Duration::from_millis(1800);
 
-/// So often such a question is asked when what is heard is no answer.
+/// So often at least a question is asked of which it is not known whether the device can answer it.
 const TRIES: usize = 2;
 
 /// So many questions in a row that nobody answers, and the device counts as stuck although it shows a prompt.
@@ -105,14 +99,14 @@ pub(crate) struct Exchange {
     finding: bool,
     /// Bytes came since a question was asked.
     replied: bool,
-    /// A question was asked while the one before had no reply.
+    /// A question was asked while the one before had no reply, or only one that was none to it.
     hasty: bool,
+    /// When the first question was asked.
+    asked: Option<Duration>,
     /// The lines above the prompt are what this is to find out: nothing is taken off the answer.
     raw: bool,
     /// Lines were handed out: what is left of the answer begins with a new line.
     handed: bool,
-    /// How many lines were handed out since one that was the prompt.
-    below: Option<usize>,
     /// Something came since the last proof.
     heard: bool,
     /// Bytes of an old answer that were dropped.
@@ -176,9 +170,9 @@ impl Exchange {
             finding: false,
             replied: false,
             hasty: false,
+            asked: None,
             raw: false,
             handed: false,
-            below: None,
             heard: true,
             drained: 0,
             rounds: 1,
@@ -232,6 +226,7 @@ impl Exchange {
         self.heard = true;
         self.replied = true;
         let result = self.show(bytes);
+        self.hasty |= self.finding && self.shows_spent(bytes);
         if self.goal == Goal::Step {
             self.screen.forget_text();
             self.drained = self.drained.saturating_add(bytes.len());
@@ -392,34 +387,37 @@ impl Exchange {
             // The terminal's own echo: the line editor is still to come.
             return Some(Step::Wait(None));
         }
-        let enters = self.probe.as_ref().is_some_and(Probe::enters_a_line);
         let shown = self.probe.as_ref().is_some_and(|probe| line.ends_with(probe.nonce()));
         // What is echoed is answered, if slowly; and what comes now may be the answer to the question before.
         let patient = shown || self.screen.sighting().is_some() || self.hasty;
-        let due = self.stirred
-            + match self.replied && !patient {
-                // A prompt is the answer to the line that was entered, and there was no echo before it.
-                true if enters && self.is_exact(line) => DOUBT,
-                true => PATIENCE,
-                false => PATIENCE * 2u32.pow(self.spent.len().min(6) as u32),
-            };
-        if now < due {
-            return Some(Step::Wait(Some(due)));
-        }
-        // A line that is entered is answered by anything that is there at all: it is worth the wait.
-        let hopeless = if self.replied { !patient } else { !enters };
-        if hopeless && self.spent.len() + 1 >= TRIES {
+        let again = self.stirred + PATIENCE * 2u32.pow(self.spent.len().min(6) as u32);
+        // A device that has said nothing at all may be about to answer: it is given all the time there is.
+        let hopeless = self.replied && !patient && self.spent.len() + 1 >= TRIES;
+        let end = hopeless.then(|| (self.stirred + PATIENCE).max(self.asked.unwrap_or(now) + DOUBT));
+        if end.is_some_and(|end| now >= end) {
             return Some(Step::Stuck);
+        }
+        if now < again {
+            return Some(Step::Wait(Some(end.unwrap_or(again).min(again))));
         }
         self.hasty |= !self.replied;
         self.ask_fresh(now);
         None
     }
 
+    /// Whether the echo of a question that was asked too soon has come with these bytes: then the answer to the last is on its way.
+    fn shows_spent(&self, bytes: &[u8]) -> bool {
+        let typed = |probe: &Probe| bytes.windows(probe.nonce().len()).any(|keys| keys == probe.nonce().as_bytes());
+        let entered = |probe: &Probe| {
+            self.screen.text().split(|&byte| byte == b'\n').any(|line| line.ends_with(probe.nonce().as_bytes()))
+        };
+        self.spent.iter().any(|probe| if probe.enters_a_line() { entered(probe) } else { typed(probe) })
+    }
+
     /// No prompt in sight: an answer may take as long as it likes, a device out of step is nudged.
     fn when_mute(&mut self, now: Duration) -> Option<Step> {
         if self.goal == Goal::Answer {
-            return self.look_for_hidden_prompt(now);
+            return Some(Step::Wait(None));
         }
         let key = self.known.platform.interrupt_key();
         // Without a key the same time passes in all before the device is given up.
@@ -438,44 +436,11 @@ impl Exchange {
         None
     }
 
-    /// A line that is entered has the device draw a prompt again that log lines have hidden. If the prompt was output, and the command
-    /// still runs, it waits like all that is typed ahead.
-    fn look_for_hidden_prompt(&mut self, now: Duration) -> Option<Step> {
-        let entered = self.probe.as_ref().is_some_and(Probe::enters_a_line);
-        let blank = self.screen.last_line().is_some_and(|line| line.trim().is_empty());
-        if entered || !blank || !self.is_below_prompt() {
-            return Some(Step::Wait(None));
-        }
-        let due = self.stirred + HIDDEN;
-        if now < due {
-            return Some(Step::Wait(Some(due)));
-        }
-        let Some(probe) = Probe::blank(&self.known) else { return Some(Step::Wait(None)) };
-        self.put(probe, now);
-        None
-    }
-
-    /// Whether one of the last lines is the prompt.
-    fn is_below_prompt(&self) -> bool {
-        // More than so many lines of a terminal take.
-        const TAIL: usize = 32 << 10;
-        let text = self.screen.text();
-        let text = text.get(text.len().saturating_sub(TAIL)..).unwrap_or_default();
-        let lines = text.rsplit(|&byte| byte == b'\n').skip(1);
-        let recent =
-            lines.take(BELOW).position(|line| line.len() <= 4096 && self.is_exact(&String::from_utf8_lossy(line)));
-        let kept = text.iter().rev().filter(|&&byte| byte == b'\n').take(BELOW).count();
-        recent.is_some() || self.below.is_some_and(|below| below + kept < BELOW)
-    }
-
     fn ask_fresh(&mut self, now: Duration) {
         let Some(probe) = Probe::fresh(&self.known) else { return };
-        self.put(probe, now);
-    }
-
-    fn put(&mut self, probe: Probe, now: Duration) {
         self.out.push_back(probe.bytes(&self.known.line_end));
         self.stirred = now;
+        self.asked.get_or_insert(now);
         self.replied = false;
         self.ask(probe);
     }

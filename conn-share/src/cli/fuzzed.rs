@@ -58,6 +58,7 @@ fn said(choice: u8, cut: u8, data: &[u8], in_lines: bool) -> Option<String> {
     known.twice = choice >> 5 == 2;
     if choice >> 5 == 3 {
         known.above = ["[edit]\n", "\n[edit]\n"][usize::from(choice & 1)].to_owned();
+        known.above_of.clone_from(&known.prompt);
     }
     known.proof = match choice >> 2 & 3 {
         0 => Proof::Typeahead,

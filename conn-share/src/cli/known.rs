@@ -24,6 +24,8 @@ pub(crate) struct Known {
     pub(crate) twice: bool,
     /// The lines that stand above every prompt, each with its end, as far as they are always the same.
     pub(crate) above: String,
+    /// The prompt that they stand above.
+    pub(crate) above_of: String,
     /// The longest answer, in bytes.
     pub(crate) limit: usize,
     /// How many lines of blanks were entered; shared with the exchanges, for one that is dropped has entered its own.
@@ -42,6 +44,7 @@ impl Known {
             doubles: false,
             twice: false,
             above: String::new(),
+            above_of: String::new(),
             limit,
             blanks: Arc::default(),
         }

@@ -71,14 +71,6 @@ impl Probe {
         }
     }
 
-    /// A line that is entered, whatever the proof is, where the platform takes a line of blanks as nothing to do.
-    pub(crate) fn blank(known: &Known) -> Option<Self> {
-        known.platform.proofs().contains(&Proof::Blank).then(|| {
-            let blanks = known.fresh_blanks();
-            Self { kind: Kind::Blank, nonce: blanks.clone(), typed: blanks, scrubbed: false }
-        })
-    }
-
     pub(crate) fn nonce(&self) -> &str {
         &self.nonce
     }

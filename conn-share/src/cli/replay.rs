@@ -1,5 +1,5 @@
 //! Conversations with real servers, played to the engine again: whole, byte by byte, and cut in two at every position, or at many where
-//! an answer is long.
+//! an answer is long. Left out are cuts within the prompt that BIRD takes back before a paged answer (`in_one_piece`).
 
 use std::collections::VecDeque;
 use std::sync::Arc;

@@ -275,7 +275,16 @@ impl Link {
         self.recovery = None;
         let kept = match self.session.as_mut() {
             Some(session) if session.is_lost() => false,
-            Some(session) if session.is_ready() => !session.has_strays().await && !session.is_lost(),
+            Some(session) if session.is_ready() => {
+                let strays = session.has_strays().await;
+                if strays {
+                    tracing::warn!(
+                        device = %self.name,
+                        "something came between two calls, and the device proves nothing: its session is opened anew, with what was set in it gone"
+                    );
+                }
+                !strays && !session.is_lost()
+            }
             Some(session) => {
                 // Half of what is left, so that a new session can still be opened in the other half.
                 let share = deadline.remaining().map_or(Deadline::NEVER, |left| Deadline::after(left / 2));

@@ -58,16 +58,17 @@ impl Exchange {
     /// Takes off the end of `text` what the device has drawn before it waited: the lines above its prompt, and the prompt for the second half
     /// of a line end.
     fn strip_drawn(&self, text: &mut String, prompt: &str) {
-        self.strip_above_prompt(text);
+        self.strip_above_prompt(text, prompt);
         if self.strip_doubled(text, prompt) {
-            self.strip_above_prompt(text);
+            self.strip_above_prompt(text, prompt);
         }
     }
 
-    /// Takes the lines off the end of `text` that are part of the prompt below them.
-    fn strip_above_prompt(&self, text: &mut String) {
+    /// Takes the lines off the end of `text` that are part of `prompt` below them. What was learnt of one prompt says nothing of another.
+    fn strip_above_prompt(&self, text: &mut String, prompt: &str) {
         self.strip_platforms_lines(text);
-        let above = Some(self.known.above.as_str()).filter(|above| !above.is_empty() && !self.raw);
+        let above = Some(self.known.above.as_str())
+            .filter(|above| !above.is_empty() && !self.raw && prompt == self.known.above_of);
         let Some(above) = above else { return };
         // They begin a line; where the first is empty, its end is the end of the output before it.
         let rest =

@@ -61,7 +61,6 @@ impl Exchange {
                 self.spent.iter_mut().chain(&mut self.probe).for_each(|probe| probe.scrub(&mut line));
                 // A question's echo may have been all of the line.
                 if let Some(line) = line.strip_suffix('\n') {
-                    self.below = if self.is_exact(line) { Some(0) } else { self.below.map(|below| below + 1) };
                     streamed.hand(line, on_line);
                 }
             }
@@ -264,7 +263,7 @@ mod tests {
                 let mut known = Known::nothing(Arc::new(Platform::named(name).expect("built in")), "\r\n", 1 << 16);
                 known.prompt = PROMPT.to_owned();
                 if known.platform.learns_prompts() {
-                    known.above = above.to_owned();
+                    (known.above, known.above_of) = (above.to_owned(), PROMPT.to_owned());
                 }
                 (known.proof, known.doubles) = (proof.clone(), doubles);
                 nonce::repeatable::with(seed, || answer(&known, &output, seed, in_lines))

@@ -13,6 +13,7 @@ pub(super) fn platform() -> Platform {
         // programs read the keyboard. A shell without a line editor is asked by a command.
         .proof(Proof::Keys)
         .proof(Proof::Command("echo {a}''{b}".to_owned()))
+        .takes_empty_lines()
         // No interrupt: behind ctrl-C bash drops keys that are typed, and would run what is left of a command.
         .kill_line("\x15")
         .on_close("exit")

@@ -60,6 +60,7 @@ pub struct Platform {
     discard: Option<String>,
     questions: Vec<Question>,
     above_prompt: Vec<AbovePrompt>,
+    takes_empty_lines: bool,
 }
 
 /// How the end of an answer is proven.
@@ -82,11 +83,15 @@ pub enum Proof {
     /// and the output must be `{a}{b}`. Costs one round trip and a command. For plain shells.
     Command(String),
     /// A line with a new number of blanks, entered once a prompt shows: its echo and a second prompt are the proof.
-    /// Costs one round trip. For anything that echoes and takes an empty line as nothing to do.
+    /// Costs one round trip. For anything that echoes and takes an empty line as nothing to do. A platform that lists this proof and names neither
+    /// modes nor lines above its prompts has two more such lines entered at login, to learn what stands above its prompt.
     Blank,
     /// The prompt, and nothing after it for this long. No proof, but all that is left with a device that echoes
     /// nothing: an output line that equals the prompt cuts the answer if the output pauses behind it. What comes afterwards costs a new session,
     /// if it comes before the next command is sent; later, it is taken for that command's answer.
+    ///
+    /// Whatever else comes between two calls costs a new session too, with a warning: a log line on a console, for instance. The next call then finds
+    /// the device as after login, also within one `exclusive` section; a mode or a directory that a call before has gone to is left.
     Quiet(Duration),
 }
 
@@ -136,6 +141,9 @@ struct AbovePrompt {
 
 impl Platform {
     /// A platform that knows nothing but what a login shows: the prompt.
+    ///
+    /// At login its proofs are tried, and [`Proof::Command`] and [`Proof::Blank`] enter a line for that. Where lines end with two characters, as over
+    /// Telnet, an empty line shows whether the device takes them for two line ends.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -157,6 +165,7 @@ impl Platform {
             discard: None,
             questions: Vec::new(),
             above_prompt: Vec::new(),
+            takes_empty_lines: false,
         }
     }
 
@@ -442,9 +451,16 @@ impl Platform {
         !self.above_prompt.is_empty()
     }
 
-    /// Whether nothing is said of how prompts look: what stands above them is then learnt.
+    /// Says that a line without a command is nothing to do, where no proof says so.
+    fn takes_empty_lines(mut self) -> Self {
+        self.takes_empty_lines = true;
+        self
+    }
+
+    /// Whether nothing is said of how prompts look: what stands above them is then learnt, by lines without a command.
     pub(crate) fn learns_prompts(&self) -> bool {
-        self.modes.is_empty() && self.above_prompt.is_empty()
+        let harmless = self.takes_empty_lines || self.proofs.contains(&Proof::Blank);
+        harmless && self.modes.is_empty() && self.above_prompt.is_empty()
     }
 
     pub(crate) fn proofs(&self) -> &[Proof] {

@@ -15,6 +15,9 @@ use crate::{Error, ErrorKind, Result, Secret};
 /// So long a device has to answer one kind of proof before the next is tried: several round trips by satellite.
 const TRY: Duration = Duration::from_secs(3);
 
+/// Answers to the proofs that failed may still come until a device that can give none has been silent for so long.
+const LATE: Duration = Duration::from_secs(1);
+
 /// What a login needs to know.
 #[derive(Clone, Debug)]
 pub(crate) struct Login {
@@ -121,6 +124,9 @@ impl Session {
                 // A device that does not know the keys of the proof before has them on its line.
                 self.write(kill.as_bytes(), deadline).await?;
             }
+            if failure.is_some() && matches!(proof, Proof::Quiet(_)) {
+                self.drain(deadline.min(Deadline::after(TRY))).await;
+            }
             self.known.proof = proof.clone();
             let exchange = if failure.is_none() {
                 Exchange::first(&self.known, self.now())
@@ -152,15 +158,22 @@ impl Session {
         Err(failure.unwrap_or_else(|| Error::new(ErrorKind::Protocol, "no prompt")))
     }
 
+    /// Drops what still comes. A transport that fails meanwhile does so again when it is read next.
+    async fn drain(&mut self, deadline: Deadline) {
+        while let Ok(Some(_)) = self.read(Some(self.now() + LATE), deadline).await {}
+    }
+
     /// Privileges, paging, and whether our line end counts twice.
     async fn settle_in(&mut self, login: &Login, deadline: Deadline) -> Result<()> {
         let platform = self.known.platform.clone();
         if self.known.line_end.len() > 1 && !matches!(self.known.proof, Proof::Quiet(_)) {
             let exchange = Exchange::command(&self.known, "", self.now());
-            self.known.doubles = self.run(Box::new(exchange), "learning the prompt", deadline).await?.doubled;
+            let tried = self.run(Box::new(exchange), "learning the prompt", deadline.min(Deadline::after(TRY))).await;
+            self.known.doubles = self.or_unlearnt(tried, deadline).await?.is_some_and(|answer| answer.doubled);
         }
         if platform.learns_prompts() && !matches!(self.known.proof, Proof::Quiet(_)) {
-            self.learn_above(deadline).await?;
+            let tried = self.learn_above(deadline.min(Deadline::after(TRY))).await;
+            self.or_unlearnt(tried, deadline).await?;
         }
         // The last user of a console line may have left it anywhere.
         if platform.configuration_mode() == Some(self.known.mode())
@@ -181,6 +194,18 @@ impl Session {
         self.home = self.known.mode().to_owned();
         self.touched = false;
         Ok(())
+    }
+
+    /// What an empty line has shown. Nothing, where the device draws no prompt for one: it then proves anew that it waits at the prompt it had.
+    async fn or_unlearnt<T>(&mut self, tried: Result<T>, deadline: Deadline) -> Result<Option<T>> {
+        match tried {
+            Err(error) if error.kind() == ErrorKind::Timeout && !deadline.has_passed() => {
+                tracing::debug!(%error, "an empty line shows nothing");
+                self.find_proof(deadline).await?;
+                Ok(None)
+            }
+            tried => tried.map(Some),
+        }
     }
 
     /// Learns whether echoes come twice, where the proof did not show it, and the lines that stand above the prompt: what a line without a command is answered by, as long as it is the same again.
@@ -208,6 +233,7 @@ impl Session {
         if above == again {
             tracing::debug!(above = %self.hidden.quote(&above), "learnt what stands above the prompt");
             self.known.above = above;
+            self.known.above_of.clone_from(&self.known.prompt);
         }
         Ok(())
     }

@@ -2,9 +2,12 @@
 
 mod candidate;
 mod cut;
+mod far;
+mod first;
 mod flood;
 mod lines;
 mod peer;
+mod pipe;
 mod refusals;
 mod talk;
 mod wraps;

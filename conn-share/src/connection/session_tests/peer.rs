@@ -1,16 +1,16 @@
 //! The other side: a device with a line editor, over an in-memory pipe.
 
 use std::io;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::sync::Notify;
 
-use crate::transport::{Line, Transport};
+use super::far;
+use super::pipe::Pipe;
+use crate::transport::Transport;
 
 /// What this device is like.
 #[derive(Clone, Debug)]
@@ -46,6 +46,14 @@ pub(super) struct Manner {
     pub(super) above: &'static str,
     /// Somebody else edits the configuration.
     pub(super) contested: bool,
+    /// What is said takes so long to the other side, both ways.
+    pub(super) lag: Duration,
+    /// A log line, with the prompt drawn again below it, so long after the first prompt.
+    pub(super) log_at: Option<Duration>,
+    /// Says and hears nothing for so long behind its first prompt.
+    pub(super) stalls: Duration,
+    /// Draws no prompt after a line without a command.
+    pub(super) ignores_blanks: bool,
 }
 
 /// How it looks, and what becomes of configuration.
@@ -80,6 +88,10 @@ impl Default for Manner {
             wraps: None,
             above: "",
             contested: false,
+            lag: Duration::ZERO,
+            log_at: None,
+            stalls: Duration::ZERO,
+            ignores_blanks: false,
         }
     }
 }
@@ -108,6 +120,7 @@ impl Record {
 pub(super) fn device(manner: Manner, record: Arc<Record>) -> Box<dyn Transport> {
     record.logins.fetch_add(1, Ordering::Relaxed);
     let (ours, theirs) = tokio::io::duplex(4096);
+    let ours = if manner.lag.is_zero() { ours } else { far::away(ours, manner.lag) };
     let device = Device {
         stream: theirs,
         manner,
@@ -120,7 +133,7 @@ pub(super) fn device(manner: Manner, record: Arc<Record>) -> Box<dyn Transport> 
         prompted: false,
     };
     tokio::spawn(device.run());
-    Box::new(Pipe { stream: ours, line: Arc::default() })
+    Box::new(Pipe::over(ours))
 }
 
 struct Device {
@@ -163,6 +176,15 @@ impl Device {
             self.mode = "# ";
         }
         self.prompt().await?;
+        tokio::time::sleep(self.manner.stalls).await;
+        if let Some(after) = self.manner.log_at {
+            let at = tokio::time::Instant::now() + after;
+            while let Ok(key) = tokio::time::timeout_at(at, self.stream.read_u8()).await {
+                self.press(key?).await?;
+            }
+            self.say("\r\n%SYS-5-LOGIN: somebody").await?;
+            self.say(&format!("\r\n{}{}", self.manner.name, self.mode)).await?;
+        }
         loop {
             let key = self.key().await?;
             self.press(key).await?;
@@ -218,6 +240,9 @@ impl Device {
             self.record.commands.lock().expect("not poisoned").push(command.clone());
         }
         self.command(command.trim()).await?;
+        if self.manner.ignores_blanks && command.trim().is_empty() {
+            return Ok(());
+        }
         self.prompt().await
     }
 
@@ -311,6 +336,19 @@ impl Device {
                 self.prompted = true;
                 self.say("\r\n%SYS-5-CONFIG: done\r\n").await
             }
+            // A line of the answer is the prompt, and a question follows that takes Enter for a yes.
+            "risk" => {
+                self.say("one\r\nr1# \r\nReload? Press RETURN to confirm\r\n").await?;
+                loop {
+                    match self.key().await? {
+                        b'\r' | b'\n' => {
+                            self.record.commands.lock().expect("not poisoned").push("confirmed".to_owned())
+                        }
+                        0x03 | 0x1e => return Ok(()),
+                        _ => {}
+                    }
+                }
+            }
             // Output that only looks like a pager's line, cut where it does.
             "more" => {
                 self.say("one\r\nthe pager says --More--").await?;
@@ -347,6 +385,12 @@ impl Device {
                 self.say(&format!("\r\n% Error opening scp://{answer}@h/")).await?;
                 std::future::pending().await
             }
+            // Into a program with a prompt of one line.
+            "db" => {
+                (self.mode, self.manner.above) = ("-db> ", "");
+                Ok(())
+            }
+            "blankend" => self.say("x\r\n\r\n").await,
             "die" => Err(io::ErrorKind::BrokenPipe.into()),
             "enable" => {
                 self.say("Password: ").await?;
@@ -492,65 +536,5 @@ impl Device {
             }
         }
         Ok(())
-    }
-}
-
-/// Our end of the pipe.
-struct Pipe {
-    stream: DuplexStream,
-    line: Arc<PipeLine>,
-}
-
-#[derive(Default)]
-struct PipeLine {
-    cut: AtomicBool,
-    waker: Mutex<Option<std::task::Waker>>,
-}
-
-impl Line for PipeLine {
-    fn is_open(&self) -> bool {
-        !self.cut.load(Ordering::Relaxed)
-    }
-
-    fn cut(&self) {
-        self.cut.store(true, Ordering::Relaxed);
-        if let Some(waker) = self.waker.lock().expect("not poisoned").take() {
-            waker.wake();
-        }
-    }
-}
-
-impl Transport for Pipe {
-    fn line(&self) -> Arc<dyn Line> {
-        self.line.clone()
-    }
-}
-
-impl AsyncRead for Pipe {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        *self.line.waker.lock().expect("not poisoned") = Some(cx.waker().clone());
-        if !self.line.is_open() {
-            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
-        }
-        let before = buf.filled().len();
-        let poll = Pin::new(&mut self.stream).poll_read(cx, buf);
-        if matches!(poll, Poll::Ready(Ok(()))) && buf.filled().len() == before {
-            self.line.cut.store(true, Ordering::Relaxed);
-        }
-        poll
-    }
-}
-
-impl AsyncWrite for Pipe {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }

@@ -139,7 +139,8 @@ impl Reading {
                     continue;
                 }
                 "final" | "canonical" => {
-                    self.wants_final_pass |= name == "final" && !not;
+                    // As to `ssh`, also where it is to be true before.
+                    self.wants_final_pass |= name == "final";
                     all &= self.is_final_pass != not;
                     continue;
                 }
@@ -177,12 +178,22 @@ impl Reading {
             return Err(wrong("too many files include each other"));
         }
         for pattern in &line.values {
-            let mut pattern = self.tokens.at_home(pattern).map_err(|what| wrong(&what))?;
+            let mut pattern = match self.tokens.at_home(pattern) {
+                Ok(pattern) => pattern,
+                // It is about others.
+                Err(_) if !place.active => continue,
+                Err(what) => return Err(wrong(&what)),
+            };
             if pattern.is_relative() {
                 let folder = if place.is_system { Some("/etc/ssh".into()) } else { self.tokens.ssh_folder() };
                 pattern = folder.unwrap_or_default().join(pattern);
             }
-            for path in files(&pattern).map_err(|what| wrong(&what))? {
+            let paths = match files(&pattern) {
+                Ok(paths) => paths,
+                Err(_) if !place.active => continue,
+                Err(what) => return Err(wrong(&what)),
+            };
+            for path in paths {
                 // As `ssh`: what is not there or may not be read is passed over.
                 if let Ok(text) = std::fs::read_to_string(&path) {
                     self.file(&path, &text, place)?;

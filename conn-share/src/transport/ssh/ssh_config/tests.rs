@@ -185,6 +185,34 @@ fn reads_what_ssh_reads() {
     }
 }
 
+/// In files of their own: one `Match final` asks for the second pass of a whole file.
+#[test]
+fn a_match_that_is_not_final_asks_for_a_second_pass_too() {
+    let folder = Folder::new("not-final");
+    let named = "Host r1\n  HostName r1.example.net\n";
+    let found = "Host r1.example.net\n  IdentityFile /keys/by-final-name\n  Port 2222\n";
+    for asks in
+        ["Match !final\n  User first\n", "Match !final host elsewhere\n  User first\n", "Match final\n  User last\n"]
+    {
+        let config = folder.file("config", &format!("{named}{asks}{found}"));
+        let (ours, theirs) = (read(&config, "r1").unwrap(), ssh(&config, "r1"));
+        assert_eq!(ours.user.as_ref(), theirs["user"].first(), "{asks}");
+        assert_eq!(ours.port.map(|port| port.to_string()).as_ref(), theirs["port"].first(), "{asks}");
+        let keys: Vec<String> = ours.identity_files.iter().map(|path| path.display().to_string()).collect();
+        assert_eq!(keys, theirs["identityfile"], "{asks}");
+    }
+}
+
+#[test]
+fn an_include_of_others_may_name_what_it_likes() {
+    let folder = Folder::new("others");
+    for what in ["~somebody/config", "/nowhere/[a-/b"] {
+        let config = folder.file("config", &format!("Host b\n  Include {what}\nHost a\n  Port 2222\n"));
+        assert_eq!(read(&config, "a").expect(what).port, Some(2222), "{what}");
+        assert!(read(&config, "b").is_err(), "{what}");
+    }
+}
+
 #[test]
 fn what_cannot_be_followed_is_told_with_its_line() {
     let folder = Folder::new("wrong");
