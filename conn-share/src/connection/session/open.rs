@@ -86,24 +86,19 @@ impl Session {
         }
     }
 
-    /// Why no prompt came. Whoever was given the password and does not show one has most likely refused it, in words that are not known: to
-    /// try again would only lock the account.
+    /// Why no prompt came. A device that was given the password, says something and closes has most likely refused it, in
+    /// words that are not known: to try again would only lock the account. One that closes without a word, is lost or
+    /// goes silent may have any reason.
     fn login_failed(&self, dialogue: &cli::Login, fault: Fault, started: Instant) -> Error {
         let said = self.hidden.quote(dialogue.last_said());
-        let refused = |text: String| Error::new(ErrorKind::Authentication, format!("{text}{}", super::shows(&said)));
         match fault {
-            Fault::Wire(error) if dialogue.gave_password() && error.kind() == ErrorKind::Disconnected => {
-                refused("the session was lost after the password was given".to_owned()).with_source(error)
-            }
             Fault::Wire(error) => error,
-            Fault::Closed if dialogue.gave_password() => {
-                refused("the device closed the session after the password was given".to_owned())
+            Fault::Closed if dialogue.gave_password() && !said.is_empty() => {
+                let shows = super::shows(&said);
+                let text = format!("the device closed the session after the password was given{shows}");
+                Error::new(ErrorKind::Authentication, text)
             }
             Fault::Closed => super::closed(&said),
-            // Not a word: it may still be looking the password up.
-            _ if dialogue.gave_password() && !said.is_empty() => {
-                refused(format!("no prompt within {:.1?} after the password was given", started.elapsed()))
-            }
             _ => super::waited(&said, started),
         }
     }

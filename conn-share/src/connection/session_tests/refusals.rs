@@ -57,7 +57,6 @@ async fn a_refused_login_is_no_broken_network() {
         "Unauthorized",
         "% User is locked out",
         "Account is disabled",
-        "Go away, PW",
     ] {
         for closes in [true, false] {
             let error = refusal(Box::leak(format!("{said}\r\n").into_boxed_str()), closes).await;
@@ -66,6 +65,18 @@ async fn a_refused_login_is_no_broken_network() {
             assert!(error.to_string().contains(&said.replace("PW", "***")), "{said}: {error}");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn words_that_are_not_known_are_a_refusal_when_the_device_closes() {
+    let error = refusal("Go away, PW\r\n", true).await;
+    assert_eq!((error.kind(), error.is_transient()), (ErrorKind::Authentication, false), "{error}");
+    assert!(error.to_string().contains("Go away, ***"), "{error}");
+    // A greeting and a stall, or a device that is lost: no word about the password.
+    let error = refusal("Go away, PW\r\n", false).await;
+    assert!(error.kind() == ErrorKind::Timeout && error.to_string().contains("Go away, ***"), "{error}");
+    assert_eq!(refusal("", true).await.kind(), ErrorKind::Disconnected);
+    assert_eq!(refusal("", false).await.kind(), ErrorKind::Timeout);
 }
 
 #[tokio::test(start_paused = true)]
