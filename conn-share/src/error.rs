@@ -59,7 +59,8 @@ pub enum ErrorKind {
     Disconnected,
     /// Something took longer than its limit.
     Timeout,
-    /// The peer refused the user name, password or key; or it was given the password and then hung up, or said something that is no prompt.
+    /// The peer refused the user name, password or key; or it was given the password and then hung up, or said
+    /// something that is no prompt.
     Authentication,
     /// The peer's host key is unknown, changed or revoked.
     HostKey,
@@ -250,8 +251,8 @@ impl From<PoolError> for Error {
     }
 }
 
-/// For methods that return `io::Result`. The kind is that of the `io::Error` which caused it, where there is one and it says more
-/// than the error's own kind; the error itself is inside, and found by [`io::Error::get_ref`].
+/// For methods that return `io::Result`. The kind is that of the `io::Error` which caused it, where there is one and it
+/// says more than the error's own kind; the error itself is inside, and found by [`io::Error::get_ref`].
 ///
 /// ```
 /// use std::io;

@@ -68,7 +68,8 @@ pub(crate) fn shown(command: &str) -> String {
 
 /// A line of configuration up to the first word that a secret follows, such as `password`.
 ///
-/// Where no word announces it, a secret stays: `snmp-server host 192.0.2.1 version 2c COMMUNITY`, `authentication text SECRET`.
+/// Where no word announces it, a secret stays: `snmp-server host 192.0.2.1 version 2c COMMUNITY`, `authentication text
+/// SECRET`.
 pub(crate) fn masked(line: &str) -> String {
     // Every pool call comes by here, so nothing is allocated to compare, and a word is gone through once.
     let begins = |here: &[u8]| {

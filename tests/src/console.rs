@@ -7,8 +7,8 @@ use std::time::Duration;
 use crate::lab::require;
 use crate::{Cage, Failure, wait_for};
 
-/// A pseudo-terminal that a program runs on stands for the serial line; whoever is connected there talks to that program, and
-/// what the last user left is still there.
+/// A pseudo-terminal that a program runs on stands for the serial line; whoever is connected there talks to that
+/// program, and what the last user left is still there.
 pub struct ConsoleServer {
     cage: Cage,
     raw: SocketAddr,

@@ -1,8 +1,8 @@
 //! The servers that the whole-system tests play against.
 //!
 //! [`Lab`] is the real thing: two FRRouting routers with OSPF and BGP between them, an OpenSSH `sshd` whose user lands
-//! in the router's shell, and FRR's own Telnet line. [`Yard`] is SSH servers alone, set up as a test likes. [`ConsoleServer`] is a serial line behind
-//! ser2net. [`badpeer`] are the servers nobody wants to meet.
+//! in the router's shell, and FRR's own Telnet line. [`Yard`] is SSH servers alone, set up as a test likes.
+//! [`ConsoleServer`] is a serial line behind ser2net. [`badpeer`] are the servers nobody wants to meet.
 //!
 //! Everything runs below one [`Cage`], which ends with the test process however that ends, and takes its temporary
 //! folder, its network namespaces and its user accounts along.

@@ -146,7 +146,8 @@ impl Echo {
         self.redrawn && self.most >= self.prompt + SCROLLED
     }
 
-    /// Whether an editor that scrolls sideways has drawn the end of the command on what is left of its line: `bytes` follow what is held.
+    /// Whether an editor that scrolls sideways has drawn the end of the command on what is left of its line: `bytes`
+    /// follow what is held.
     fn shows_the_end(&self, bytes: Option<&[u8]>) -> bool {
         let Some(bytes) = bytes.filter(|_| self.may_scroll()) else { return false };
         let (prompt, command) = self.expected.split_at(self.prompt);

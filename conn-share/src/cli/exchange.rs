@@ -25,7 +25,8 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// A device that is out of step and silent for this long without a prompt waits for something else than a command.
 const STUCK: Duration = Duration::from_secs(1);
 
-/// For so long from the first question on, what is heard may have been said before it came: it is on its way for several round trips.
+/// For so long from the first question on, what is heard may have been said before it came: it is on its way for
+/// several round trips.
 const DOUBT: Duration = Duration::from_millis(1800);
 
 /// So often at least a question is asked of which it is not known whether the device can answer it.
@@ -207,7 +208,8 @@ impl Exchange {
         self
     }
 
-    /// Types the proof's keys in one write with the command, where the platform allows it and no question of the command could take them.
+    /// Types the proof's keys in one write with the command, where the platform allows it and no question of the
+    /// command could take them.
     pub(crate) fn ahead(mut self) -> Self {
         if self.known.proof == Proof::Typeahead
             && self.interactions.is_empty()
@@ -405,7 +407,8 @@ impl Exchange {
         None
     }
 
-    /// Whether the echo of a question that was asked too soon has come with these bytes: then the answer to the last is on its way.
+    /// Whether the echo of a question that was asked too soon has come with these bytes: then the answer to the last is
+    /// on its way.
     fn shows_spent(&self, bytes: &[u8]) -> bool {
         let typed = |probe: &Probe| bytes.windows(probe.nonce().len()).any(|keys| keys == probe.nonce().as_bytes());
         let entered = |probe: &Probe| {

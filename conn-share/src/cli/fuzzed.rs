@@ -26,8 +26,8 @@ pub fn screen(data: &[u8]) {
 
 /// The engine: it never spins, never answers without a proof, and holds no more than its limit.
 ///
-/// The first two bytes choose platform, proof, goal and pieces; a piece of 0xff is a pause, and 0xfe stands for the digits that were typed
-/// last, as their echo.
+/// The first two bytes choose platform, proof, goal and pieces; a piece of 0xff is a pause, and 0xfe stands for the
+/// digits that were typed last, as their echo.
 pub fn engine(data: &[u8]) {
     converse(data);
 }
@@ -130,7 +130,8 @@ mod tests {
         turns.map(|turn| turn.heard).filter(|heard| !heard.is_empty()).collect()
     }
 
-    /// A stretch of what a server said, with a few mistakes in it: bytes changed, left out, doubled, and strange ones put in.
+    /// A stretch of what a server said, with a few mistakes in it: bytes changed, left out, doubled, and strange ones
+    /// put in.
     fn mutated(heard: &[u8], words: &[&[u8]], random: &mut impl FnMut(usize) -> usize) -> Vec<u8> {
         const LONGEST: usize = 3000;
         let start = random(heard.len());
@@ -148,8 +149,8 @@ mod tests {
         bytes
     }
 
-    /// Replays the corpus of `target`, then random inputs: a third of them noise, a third made of what devices send, a third of
-    /// recorded conversations with mistakes in them.
+    /// Replays the corpus of `target`, then random inputs: a third of them noise, a third made of what devices send, a
+    /// third of recorded conversations with mistakes in them.
     fn replay(target: &str, run: fn(&[u8])) {
         const WORDS: [&[u8]; 21] = [
             b"\xfe\x08 \x08",

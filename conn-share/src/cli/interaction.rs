@@ -6,7 +6,8 @@ use crate::Secret;
 
 /// A question that a command may ask, and the answer to type: stated by the caller, never guessed.
 ///
-/// It is answered when the last line, without blanks at its end, ends with the expected text; once. No line asks an empty text.
+/// It is answered when the last line, without blanks at its end, ends with the expected text; once. No line asks an
+/// empty text.
 ///
 /// ```
 /// use conn_share::{ExecuteOptions, Interaction};

@@ -50,8 +50,9 @@ impl Known {
         }
     }
 
-    /// A line of blanks unlike those that were entered since the last proof and the one that gave it: their echoes may still come. The
-    /// lengths lie apart, so that a blank at the end of the prompt, or one that wrapped the line, does not make one look like another.
+    /// A line of blanks unlike those that were entered since the last proof and the one that gave it: their echoes may
+    /// still come. The lengths lie apart, so that a blank at the end of the prompt, or one that wrapped the line, does
+    /// not make one look like another.
     pub(crate) fn fresh_blanks(&self) -> String {
         " ".repeat(3 + 4 * (self.blanks.fetch_add(1, Ordering::Relaxed) % (6 * FEW)))
     }

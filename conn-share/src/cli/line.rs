@@ -4,7 +4,8 @@ use super::screen::decode;
 
 /// On lines with more characters than this, editing that would move their tail is left out.
 ///
-/// Line editors work on screen lines, far shorter; without the bound, a hostile peer makes a few bytes cost a megabyte's move.
+/// Line editors work on screen lines, far shorter; without the bound, a hostile peer makes a few bytes cost a
+/// megabyte's move.
 const EDITABLE: usize = 4096;
 
 /// One line. It is a plain byte string until the cursor first goes back, and cells from then on.

@@ -16,8 +16,8 @@ const SETTLE: Duration = Duration::from_millis(50);
 /// A line that may be a prompt, where the platform does not say how prompts look, stands after this long.
 const PROMPT_SETTLE: Duration = Duration::from_millis(300);
 
-/// And after this long where nothing will be asked any more: what is typed too soon then goes to nobody's login, and the proof that follows
-/// waits for the real prompt.
+/// And after this long where nothing will be asked any more: what is typed too soon then goes to nobody's login, and
+/// the proof that follows waits for the real prompt.
 const KNOWN_SETTLE: Duration = Duration::from_millis(100);
 
 /// A console line says nothing before a key is pressed.

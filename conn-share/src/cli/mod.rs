@@ -4,9 +4,9 @@
 //!
 //! The echo proves where an answer starts. For its end there is only the prompt, and a prompt at the end of the bytes
 //! at hand may be a line of output that reads the same, with more to come. Waiting whether more comes is slow and still no
-//! proof. So the device's line editor is asked to do something that it only does when the command is over, and that no output
-//! looks like: digits are typed, echoed behind the prompt, and erased again ([`Proof`]). Seen on the screen, the line was
-//! `r1# 7` and is `r1# ` again.
+//! proof. So the device's line editor is asked to do something that it only does when the command is over, and that no
+//! output looks like: digits are typed, echoed behind the prompt, and erased again ([`Proof`]). Seen on the screen, the
+//! line was `r1# 7` and is `r1# ` again.
 //!
 //! - *When the keys are typed.* On FRR in the same write as the command ([`Proof::Typeahead`]): the line editor takes
 //!   them when it is back, no round trip is added, and the server spends some microseconds. Elsewhere once a prompt shows

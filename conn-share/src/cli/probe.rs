@@ -129,8 +129,8 @@ impl Probe {
         }
     }
 
-    /// Takes this question's echo and answer, behind `prompt`, off the end of `text`. The prompt may stand behind output whose
-    /// last line has no end. Each of so many `pages` may have taken one of its keys.
+    /// Takes this question's echo and answer, behind `prompt`, off the end of `text`. The prompt may stand behind
+    /// output whose last line has no end. Each of so many `pages` may have taken one of its keys.
     pub(crate) fn strip_answer(&self, text: &mut String, prompt: &str, pages: usize) {
         let rest = match self.kind {
             Kind::Ahead | Kind::Keys => None,
@@ -150,8 +150,8 @@ impl Probe {
         }
     }
 
-    /// What stands before `prompt` and these blanks at the end of `text`, which may go on below. There are more than were typed where the
-    /// echo came twice, or where some were meant for a pager.
+    /// What stands before `prompt` and these blanks at the end of `text`, which may go on below. There are more than
+    /// were typed where the echo came twice, or where some were meant for a pager.
     fn before_blanks<'a>(&self, text: &'a str, prompt: &str, pages: usize) -> Option<&'a str> {
         let (mut rest, mut blanks) = (text, 0);
         loop {

@@ -1,5 +1,6 @@
-//! Conversations with real servers, played to the engine again: whole, byte by byte, and cut in two at every position, or at many where
-//! an answer is long. Left out are cuts within the prompt that BIRD takes back before a paged answer (`in_one_piece`).
+//! Conversations with real servers, played to the engine again: whole, byte by byte, and cut in two at every position,
+//! or at many where an answer is long. Left out are cuts within the prompt that BIRD takes back before a paged answer
+//! (`in_one_piece`).
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -69,8 +70,8 @@ impl Cut {
     }
 }
 
-/// Where to cut what was heard: everywhere, but in a long answer around its start, its end and what looks like a prompt on the way, and
-/// every so often in between. Each cut plays all of it again.
+/// Where to cut what was heard: everywhere, but in a long answer around its start, its end and what looks like a prompt
+/// on the way, and every so often in between. Each cut plays all of it again.
 fn positions(heard: &[u8]) -> Vec<usize> {
     const SHORT: usize = 20_000;
     /// A prime, so that the cuts fall on all parts of the lines.
@@ -104,8 +105,9 @@ impl Asked {
         self.turns[0].typed.ends_with(TYPED_AHEAD)
     }
 
-    /// How much of the first turn has to come in one piece. At the prompt that BIRD shows before its answer and takes back a session that
-    /// has heard no more asks its question, a line of blanks; where the answer is then paged it goes to the pager, which was not recorded.
+    /// How much of the first turn has to come in one piece. At the prompt that BIRD shows before its answer and takes
+    /// back a session that has heard no more asks its question, a line of blanks; where the answer is then paged it
+    /// goes to the pager, which was not recorded.
     fn in_one_piece(&self, manner: &Manner) -> usize {
         const TAKEN_BACK: &[u8] = b"\r\x1b[K";
         let paged = self.turns.iter().any(|turn| turn.typed == b" ");

@@ -31,8 +31,8 @@ impl Sighting {
     }
 }
 
-/// Blanks at the end of a line, and those that follow on the next: a line editor wraps them as it wraps a command, by a line end, or by a
-/// carriage return and one character more.
+/// Blanks at the end of a line, and those that follow on the next: a line editor wraps them as it wraps a command, by a
+/// line end, or by a carriage return and one character more.
 #[derive(Debug)]
 struct Blanks {
     /// What stands before them.
@@ -144,7 +144,8 @@ impl Screen {
             .flatten()
     }
 
-    /// The line in the making, where a carriage return came last: the cursor is back at its start, or a line end is about to follow.
+    /// The line in the making, where a carriage return came last: the cursor is back at its start, or a line end is
+    /// about to follow.
     pub(crate) fn returned_line(&self) -> Option<String> {
         (self.escape == Escape::Text && self.returned).then(|| self.line.up_to_cursor()).flatten()
     }
@@ -191,8 +192,8 @@ impl Screen {
         Ok(())
     }
 
-    /// Whether `run` is a whole line, if a line end follows, and nothing on it is looked out for: as most output is. It need not be
-    /// made on the last line first.
+    /// Whether `run` is a whole line, if a line end follows, and nothing on it is looked out for: as most output is. It
+    /// need not be made on the last line first.
     fn takes_whole(&self, run: &[u8]) -> bool {
         self.escape == Escape::Text
             && !self.returned
@@ -251,7 +252,8 @@ impl Screen {
         }
     }
 
-    /// Counts the watched blanks, also where they go on below or on top of the line they began on, before the cursor leaves it.
+    /// Counts the watched blanks, also where they go on below or on top of the line they began on, before the cursor
+    /// leaves it.
     fn follow_blanks(&mut self, committed: bool) {
         const LONGEST: usize = 4096;
         let Some(wanted) = self.watched.as_ref().filter(|nonce| is_blank(nonce)).map(String::len) else { return };
@@ -371,7 +373,8 @@ fn is_control(byte: u8) -> bool {
     (byte < 0x20 && byte != b'\t') || byte == 0x7f
 }
 
-/// Whether `byte` is among `bytes`. Whole answers are searched for what is seldom there, so many bytes are compared at a time.
+/// Whether `byte` is among `bytes`. Whole answers are searched for what is seldom there, so many bytes are compared at
+/// a time.
 pub(crate) fn holds(bytes: &[u8], byte: u8) -> bool {
     let blocks = bytes.chunks_exact(32);
     let rest = blocks.remainder().contains(&byte);

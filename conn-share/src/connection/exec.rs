@@ -19,10 +19,10 @@ const MAX_OUTPUT: usize = 64 << 20;
 
 /// An SSH session that runs single commands, each on a channel of its own: for ordinary hosts and their shells.
 ///
-/// There is no terminal and no prompt, so nothing has to be guessed: a command's output, its standard error and its exit status come apart and whole.
-/// Commands run side by side, as many as the server lets (`MaxSessions`, ten with OpenSSH; more are [`ErrorKind::Busy`]), and share
-/// nothing: not a folder, not a variable. Many network devices know no such channel, or run one command and end the session; use
-/// [`SshConnection`](crate::SshConnection) there.
+/// There is no terminal and no prompt, so nothing has to be guessed: a command's output, its standard error and its
+/// exit status come apart and whole. Commands run side by side, as many as the server lets (`MaxSessions`, ten with
+/// OpenSSH; more are [`ErrorKind::Busy`]), and share nothing: not a folder, not a variable. Many network devices know
+/// no such channel, or run one command and end the session; use [`SshConnection`](crate::SshConnection) there.
 ///
 /// A session that is lost stays lost: [`SshExec::connect`] again. Dropping the last handle closes it.
 ///
@@ -45,12 +45,13 @@ pub struct SshExec {
 }
 
 impl SshExec {
-    /// Logs in to `target`, within its [`Target::connect_timeout`] (default 30 s). Host keys, credentials, jump hosts and SSH
-    /// configuration are those of any SSH connection; platform and enable secret mean nothing here.
+    /// Logs in to `target`, within its [`Target::connect_timeout`] (default 30 s). Host keys, credentials, jump hosts
+    /// and SSH configuration are those of any SSH connection; platform and enable secret mean nothing here.
     ///
     /// # Errors
     ///
-    /// As [`Connection::connect`](crate::Connection::connect) of an [`SshConnection`](crate::SshConnection), up to the login.
+    /// As [`Connection::connect`](crate::Connection::connect) of an [`SshConnection`](crate::SshConnection), up to the
+    /// login.
     ///
     /// # Cancel safety
     ///
@@ -81,13 +82,14 @@ impl SshExec {
     ///
     /// # Errors
     ///
-    /// `Timeout`, `Overflow` for more output than [`ExecCommand::max_output`], `Busy` when the server opens no further channel, `Refused` when
-    /// it runs no commands, `Disconnected` when the session is lost meanwhile. [`Error::was_sent`] tells whether it may have run.
+    /// `Timeout`, `Overflow` for more output than [`ExecCommand::max_output`], `Busy` when the server opens no further
+    /// channel, `Refused` when it runs no commands, `Disconnected` when the session is lost meanwhile.
+    /// [`Error::was_sent`] tells whether it may have run.
     ///
     /// # Cancel safety
     ///
-    /// The command's channel is closed and its output lost; other commands are not affected. Whether the command ends is up to the host:
-    /// OpenSSH's server closes its pipes, which ends those that write or read.
+    /// The command's channel is closed and its output lost; other commands are not affected. Whether the command ends
+    /// is up to the host: OpenSSH's server closes its pipes, which ends those that write or read.
     pub async fn run_with(&self, command: &str, options: &ExecCommand) -> Result<ExecOutput> {
         let started = Instant::now();
         let limit = options.timeout.unwrap_or(self.command_timeout);
@@ -155,7 +157,8 @@ impl ExecCommand {
         self
     }
 
-    /// The most that output and standard error may come to, in bytes; more is [`ErrorKind::Overflow`], and the command's channel is closed. Default 64 MiB.
+    /// The most that output and standard error may come to, in bytes; more is [`ErrorKind::Overflow`], and the
+    /// command's channel is closed. Default 64 MiB.
     #[must_use]
     pub fn max_output(mut self, bytes: usize) -> Self {
         self.max_output = Some(bytes);

@@ -31,7 +31,8 @@ pub(crate) const DISCONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// See [`SessionOptions::max_output`].
 const MAX_OUTPUT: usize = 64 << 20;
 
-/// With less than this left behind a recovery a command is not sent: it could hardly be answered, and would run all the same.
+/// With less than this left behind a recovery a command is not sent: it could hardly be answered, and would run all the
+/// same.
 const LEAST: Duration = Duration::from_millis(20);
 
 /// Opens the transport of one class.
@@ -264,7 +265,8 @@ impl Link {
         result.map_err(|error| error.with_device(name))
     }
 
-    /// A session in step: the one there is, brought back if need be, or a new one. Nothing of the caller's has been sent yet.
+    /// A session in step: the one there is, brought back if need be, or a new one. Nothing of the caller's has been
+    /// sent yet.
     async fn ready(&mut self, deadline: Deadline) -> Result<&mut Session> {
         // Until the call is over: one that is dropped leaves who knows what behind.
         self.life.untouched.store(false, Ordering::Relaxed);

@@ -57,8 +57,8 @@ pub trait Connection: Any + Send + Sync {
     ///
     /// # Cancel safety
     ///
-    /// Dropped while it waits for the running call, nothing has happened. Dropped while it says goodbye, the session is closed without
-    /// one. Dropped after the cut, the session is gone all the same. Calling it again is always right.
+    /// Dropped while it waits for the running call, nothing has happened. Dropped while it says goodbye, the session is
+    /// closed without one. Dropped after the cut, the session is gone all the same. Calling it again is always right.
     async fn disconnect(&self) -> Result<()>;
 
     /// Whether the connection is believed to be open. Never waits.
@@ -135,8 +135,8 @@ pub trait Connection: Any + Send + Sync {
         Ok(reply.without_text())
     }
 
-    /// Applies configuration, one command a line; stops at the first refused line and says which were applied. Where lines are
-    /// a candidate (Junos, IOS XR) it commits them, all or none.
+    /// Applies configuration, one command a line; stops at the first refused line and says which were applied. Where
+    /// lines are a candidate (Junos, IOS XR) it commits them, all or none.
     ///
     /// Its limit is that of one command for each line, and for the ways in and out.
     ///
@@ -169,8 +169,8 @@ pub trait Connection: Any + Send + Sync {
         Ok(())
     }
 
-    /// Whether [`Connection::reset`] may have something to do. Never waits. The provided one says so always; a class that knows
-    /// better spares a pool the reset after calls that left nothing behind.
+    /// Whether [`Connection::reset`] may have something to do. Never waits. The provided one says so always; a class
+    /// that knows better spares a pool the reset after calls that left nothing behind.
     fn needs_reset(&self) -> bool {
         true
     }

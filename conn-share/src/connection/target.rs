@@ -24,13 +24,15 @@ pub struct Credential {
     pub further_keys: Vec<PathBuf>,
     /// The passphrase of the key files that have one.
     pub passphrase: Option<Secret>,
-    /// An OpenSSH user certificate for one of the keys. One that lies beside a key file, as `KEY-cert.pub`, is found without it.
+    /// An OpenSSH user certificate for one of the keys. One that lies beside a key file, as `KEY-cert.pub`, is found
+    /// without it.
     pub certificate: Option<PathBuf>,
     /// The agent that signs for SSH with further keys.
     pub agent: Option<SshAgent>,
 }
 
-/// Everything a [`ConnectionClass`](crate::ConnectionClass) needs to make a connection: address, credentials, platform, limits.
+/// Everything a [`ConnectionClass`](crate::ConnectionClass) needs to make a connection: address, credentials, platform,
+/// limits.
 ///
 /// Values that are not set fall back to the connection class's own defaults.
 ///
@@ -121,7 +123,8 @@ impl Target {
         self
     }
 
-    /// Sets the password. It answers the question where a device asks one (`keyboard-interactive`), too, and is tried after keys and agents.
+    /// Sets the password. It answers the question where a device asks one (`keyboard-interactive`), too, and is tried
+    /// after keys and agents.
     ///
     /// ```
     /// use conn_share::{Secret, Target};
@@ -135,10 +138,11 @@ impl Target {
         self
     }
 
-    /// Sets the private key file for SSH: OpenSSH's format, PEM, PKCS#8 or PuTTY's. See [`Target::passphrase`] for one that is encrypted.
+    /// Sets the private key file for SSH: OpenSSH's format, PEM, PKCS#8 or PuTTY's. See [`Target::passphrase`] for one
+    /// that is encrypted.
     ///
-    /// A certificate beside it, `PATH-cert.pub`, is offered first. With an [agent](Target::agent), the public half of a key that the
-    /// agent has (`PATH.pub`) will do.
+    /// A certificate beside it, `PATH-cert.pub`, is offered first. With an [agent](Target::agent), the public half of a
+    /// key that the agent has (`PATH.pub`) will do.
     ///
     /// ```
     /// use conn_share::Target;
@@ -169,8 +173,8 @@ impl Target {
         self
     }
 
-    /// Sets the passphrase of the key files; those that are not encrypted do without. A key file that is named here and cannot be deciphered is an
-    /// error when a connection is opened; one of an SSH configuration is passed over.
+    /// Sets the passphrase of the key files; those that are not encrypted do without. A key file that is named here and
+    /// cannot be deciphered is an error when a connection is opened; one of an SSH configuration is passed over.
     ///
     /// ```
     /// use conn_share::Target;
@@ -224,12 +228,13 @@ impl Target {
         self
     }
 
-    /// Goes through an SSH server that can reach this one, as OpenSSH's `ProxyJump` does. It may itself have one to go through. For SSH
-    /// alone; Telnet refuses.
+    /// Goes through an SSH server that can reach this one, as OpenSSH's `ProxyJump` does. It may itself have one to go
+    /// through. For SSH alone; Telnet refuses.
     ///
-    /// Each host on the way has its own credentials and its own check of the host key, and sees only that its neighbours talk:
-    /// what is said to the device is enciphered from here to there. The deadline for connecting is one for the whole way; an error
-    /// names the host it came from. Closing the connection, or dropping it, closes every hop.
+    /// Each host on the way has its own credentials and its own check of the host key, and sees only that its
+    /// neighbours talk: what is said to the device is enciphered from here to there. The deadline for connecting is one
+    /// for the whole way; an error names the host it came from. Closing the connection, or dropping it, closes every
+    /// hop.
     ///
     /// ```
     /// use conn_share::{SshAgent, Target};
@@ -244,20 +249,26 @@ impl Target {
         self
     }
 
-    /// Consults an OpenSSH client configuration, as `ssh -F` does: for what is not set here, what it says about [`Target::host`] counts.
+    /// Consults an OpenSSH client configuration, as `ssh -F` does: for what is not set here, what it says about
+    /// [`Target::host`] counts.
     ///
-    /// Known are `Host`, `Match` (`all`, `host`, `originalhost`, `user`, `localuser`, `tagged`, and `final` and `canonical` with the second pass they ask
-    /// for), `Include` with patterns, `HostName`, `Port`, `User`, `IdentityFile`, `CertificateFile`, `IdentitiesOnly`, `IdentityAgent`, `ProxyJump`,
-    /// `UserKnownHostsFile`, `GlobalKnownHostsFile`, `HostKeyAlias`, `StrictHostKeyChecking` (where `no` is taken for `accept-new`), `KexAlgorithms`,
-    /// `Ciphers`, `MACs`, `HostKeyAlgorithms`, `PubkeyAcceptedAlgorithms`, and in paths `~`, `${VARIABLES}` and the tokens `%d`, `%h`, `%k`, `%n`, `%p`, `%r`, `%u` and `%%`.
+    /// Known are `Host`, `Match` (`all`, `host`, `originalhost`, `user`, `localuser`, `tagged`, and `final` and
+    /// `canonical` with the second pass they ask for), `Include` with patterns, `HostName`, `Port`, `User`,
+    /// `IdentityFile`, `CertificateFile`, `IdentitiesOnly`, `IdentityAgent`, `ProxyJump`, `UserKnownHostsFile`,
+    /// `GlobalKnownHostsFile`, `HostKeyAlias`, `StrictHostKeyChecking` (where `no` is taken for `accept-new`),
+    /// `KexAlgorithms`, `Ciphers`, `MACs`, `HostKeyAlgorithms`, `PubkeyAcceptedAlgorithms`, and in paths `~`,
+    /// `${VARIABLES}` and the tokens `%d`, `%h`, `%k`, `%n`, `%p`, `%r`, `%u` and `%%`.
     ///
-    /// Not understood, and an error where this host's settings hang on them: other criteria of `Match` (`exec`, `localnetwork`, `version`, `command`,
-    /// `sessiontype`), other tokens, variables that are not set, `~USER`, `ProxyCommand` and `RevokedHostKeys`. Other keywords are passed over; among them are
-    /// `CanonicalizeHostname`, `BindAddress`, `ConnectTimeout`, `PreferredAuthentications`, `PasswordAuthentication` and the like, which the caller decides here.
+    /// Not understood, and an error where this host's settings hang on them: other criteria of `Match` (`exec`,
+    /// `localnetwork`, `version`, `command`, `sessiontype`), other tokens, variables that are not set, `~USER`,
+    /// `ProxyCommand` and `RevokedHostKeys`. Other keywords are passed over; among them are `CanonicalizeHostname`,
+    /// `BindAddress`, `ConnectTimeout`, `PreferredAuthentications`, `PasswordAuthentication` and the like, which the
+    /// caller decides here.
     ///
-    /// As with `ssh`, the user's usual keys and the agent of the environment are tried where the file says nothing else, and keys and certificates of
-    /// the file that cannot be used are passed over. What is set in code goes before the file, and a file loosens nothing: which host keys are
-    /// trusted is up to it only where [`Target::host_keys`] was not called.
+    /// As with `ssh`, the user's usual keys and the agent of the environment are tried where the file says nothing
+    /// else, and keys and certificates of the file that cannot be used are passed over. What is set in code goes before
+    /// the file, and a file loosens nothing: which host keys are trusted is up to it only where [`Target::host_keys`]
+    /// was not called.
     ///
     /// ```
     /// use conn_share::Target;
@@ -270,7 +281,8 @@ impl Target {
         self
     }
 
-    /// The host that `ssh HOST` would connect to: by what `~/.ssh/config` and `/etc/ssh/ssh_config` say of it, where they exist.
+    /// The host that `ssh HOST` would connect to: by what `~/.ssh/config` and `/etc/ssh/ssh_config` say of it, where
+    /// they exist.
     ///
     /// See [`Target::ssh_config`] for what is read of them. What is set afterwards goes before the files.
     ///
@@ -283,12 +295,13 @@ impl Target {
         Self::new(host).ssh_config(PathBuf::new())
     }
 
-    /// Offers the algorithms of old devices, too: key exchange with SHA-1 and in groups of 1024 bits, ciphers in CBC mode, HMAC-SHA1, and
-    /// `ssh-rsa` signatures.
+    /// Offers the algorithms of old devices, too: key exchange with SHA-1 and in groups of 1024 bits, ciphers in CBC
+    /// mode, HMAC-SHA1, and `ssh-rsa` signatures.
     ///
-    /// All of them are weak: whoever can listen in may in time read what was said, and with enough effort take the device's place. They are
-    /// offered behind the others, so a device that has better does not get them. For this one target; the same as the argument
-    /// `ssh_algorithms` = `legacy`. Lists of algorithms in an [SSH configuration](Target::ssh_config) then do not count.
+    /// All of them are weak: whoever can listen in may in time read what was said, and with enough effort take the
+    /// device's place. They are offered behind the others, so a device that has better does not get them. For this one
+    /// target; the same as the argument `ssh_algorithms` = `legacy`. Lists of algorithms in an [SSH
+    /// configuration](Target::ssh_config) then do not count.
     ///
     /// ```
     /// use conn_share::Target;
@@ -300,15 +313,16 @@ impl Target {
         self.argument("ssh_algorithms", "legacy")
     }
 
-    /// Lets up to `shells` connections made from clones of this target share one SSH session, each with a shell of its own. Those over the number,
-    /// and those that the server has no room for (`MaxSessions`, ten with OpenSSH) or gives no terminal, get another session; a session that was
-    /// full is not asked again for a minute. So the workers of a pool log in once for several of them. Sessions with jump hosts are shared by all.
+    /// Lets up to `shells` connections made from clones of this target share one SSH session, each with a shell of its
+    /// own. Those over the number, and those that the server has no room for (`MaxSessions`, ten with OpenSSH) or gives
+    /// no terminal, get another session; a session that was full is not asked again for a minute. So the workers of a
+    /// pool log in once for several of them. Sessions with jump hosts are shared by all.
     ///
-    /// Default: every connection has a session of its own. Leave it so where logins are cheap: what is shared dies together when
-    /// the peer does, and with devices that take one shell a session nothing is gained. A shell that ends, or is cut, leaves the
-    /// others alone; the last one to go closes the session. Connections share only what was opened with the same address, user,
-    /// credentials and host keys. A shell whose output nobody takes holds the others up for five seconds, and is then ended with
-    /// [`ErrorKind::Overflow`](crate::ErrorKind::Overflow).
+    /// Default: every connection has a session of its own. Leave it so where logins are cheap: what is shared dies
+    /// together when the peer does, and with devices that take one shell a session nothing is gained. A shell that
+    /// ends, or is cut, leaves the others alone; the last one to go closes the session. Connections share only what was
+    /// opened with the same address, user, credentials and host keys. A shell whose output nobody takes holds the
+    /// others up for five seconds, and is then ended with [`ErrorKind::Overflow`](crate::ErrorKind::Overflow).
     ///
     /// ```
     /// use conn_share::{AsyncPool, Connection, SshConnection, Target};
@@ -399,11 +413,13 @@ impl Target {
         self
     }
 
-    /// Sets one further argument, as a testbed file may give it; for those of all sessions see [`SessionOptions`](crate::SessionOptions).
+    /// Sets one further argument, as a testbed file may give it; for those of all sessions see
+    /// [`SessionOptions`](crate::SessionOptions).
     ///
-    /// SSH knows `ssh_config`, `proxy_jump`, `identity_file`, `certificate_file`, `identity_agent`, `identities_only` (`true`, `false`), `host_key_alias`,
-    /// `ssh_algorithms` (`default`, `legacy`), and lists of algorithms as OpenSSH writes them: `kex_algorithms`, `ciphers`, `macs`, `host_key_algorithms`,
-    /// `pubkey_accepted_algorithms`. Each goes before what a configuration says.
+    /// SSH knows `ssh_config`, `proxy_jump`, `identity_file`, `certificate_file`, `identity_agent`, `identities_only`
+    /// (`true`, `false`), `host_key_alias`, `ssh_algorithms` (`default`, `legacy`), and lists of algorithms as OpenSSH
+    /// writes them: `kex_algorithms`, `ciphers`, `macs`, `host_key_algorithms`, `pubkey_accepted_algorithms`. Each goes
+    /// before what a configuration says.
     ///
     /// ```
     /// use conn_share::Target;

@@ -14,8 +14,9 @@ use crate::{ConnLock, Lockable, Reply, Result, Target, locked};
 /// A device's command line over Telnet, or a console line over bare TCP ([`SessionOptions::raw`]) or behind Telnet
 /// ([`SessionOptions::console`]).
 ///
-/// Calls from many tasks run one at a time, first come first served, and re-enter along a call chain. The session stays in step: what
-/// a call that was cut off left behind is read to its proven end before the next call sends anything, or a new session is opened.
+/// Calls from many tasks run one at a time, first come first served, and re-enter along a call chain. The session stays
+/// in step: what a call that was cut off left behind is read to its proven end before the next call sends anything, or
+/// a new session is opened.
 ///
 /// ```no_run
 /// use conn_share::{Connection, TelnetConnection, Target};

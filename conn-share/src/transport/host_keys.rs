@@ -91,7 +91,8 @@ impl HostKeys {
         Self::with_policy(Policy::AcceptAny)
     }
 
-    /// Reads `path` too, beside the default files. May be called for several. A file that cannot be read is an error, except for [`HostKeys::accept_new`], which makes it.
+    /// Reads `path` too, beside the default files. May be called for several. A file that cannot be read is an error,
+    /// except for [`HostKeys::accept_new`], which makes it.
     ///
     /// ```
     /// use conn_share::HostKeys;

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 /// An SSH agent: a program that keeps private keys and signs with them, such as OpenSSH's `ssh-agent`.
 ///
-/// Its keys are tried after the key files of a [`Target`](crate::Target) and before the password, in the agent's own order. Devices give up
-/// after a few refused keys (OpenSSH's server after six): with many keys in the agent, name the right one with
-/// [`Target::key`](crate::Target::key), its public half is enough.
+/// Its keys are tried after the key files of a [`Target`](crate::Target) and before the password, in the agent's own
+/// order. Devices give up after a few refused keys (OpenSSH's server after six): with many keys in the agent, name the
+/// right one with [`Target::key`](crate::Target::key), its public half is enough.
 ///
 /// ```
 /// use conn_share::{SshAgent, Target};

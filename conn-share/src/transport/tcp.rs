@@ -71,9 +71,9 @@ fn prepare(stream: &TcpStream) -> io::Result<()> {
 
 /// A connection whose first reads are acknowledged at once.
 ///
-/// A server that writes two small pieces in a row without switching Nagle's delay off, as OpenSSH's does up to the shell, sends the
-/// second when the first is acknowledged, and the kernel takes its 40 ms for that unless told otherwise. It forgets having
-/// been told as soon as something is sent, so it is told again after each read.
+/// A server that writes two small pieces in a row without switching Nagle's delay off, as OpenSSH's does up to the
+/// shell, sends the second when the first is acknowledged, and the kernel takes its 40 ms for that unless told
+/// otherwise. It forgets having been told as soon as something is sent, so it is told again after each read.
 #[cfg(feature = "ssh")]
 pub(super) struct QuickStart {
     stream: TcpStream,

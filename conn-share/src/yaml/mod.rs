@@ -12,8 +12,8 @@ pub(crate) use place::{Place, Resolve};
 
 use place::Reading;
 
-/// Reads `text` by `schema`; gives what that makes of it, and the keys that it reported as unknown. `file` is what errors call
-/// it, and `resolve` says what stands for a text.
+/// Reads `text` by `schema`; gives what that makes of it, and the keys that it reported as unknown. `file` is what
+/// errors call it, and `resolve` says what stands for a text.
 ///
 /// # Errors
 ///

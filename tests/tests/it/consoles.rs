@@ -35,7 +35,8 @@ async fn connected(line: TelnetConnection) -> TelnetConnection {
     line
 }
 
-/// Plays a person at the raw port: types `keys`, each once the screen ends with its text, waits for the last text and leaves.
+/// Plays a person at the raw port: types `keys`, each once the screen ends with its text, waits for the last text and
+/// leaves.
 fn person(port: SocketAddr, keys: &[(&str, &str)], end: &str) -> std::result::Result<(), Failure> {
     let mut line = None;
     // The one before may not have gone yet.

@@ -70,8 +70,8 @@ fn proof(recorder: &mut Recorder) -> Result<(), Failure> {
     recorder.until_one_of(&ALL_ERASED).map(drop)
 }
 
-/// A blank for each `--More--`, up to the prompt. Zebra's stands bare, that of `more` in reverse video, and before that of BIRD the
-/// cursor goes back.
+/// A blank for each `--More--`, up to the prompt. Zebra's stands bare, that of `more` in reverse video, and before that
+/// of BIRD the cursor goes back.
 fn pages(recorder: &mut Recorder, prompt: &str) -> Result<(), Failure> {
     let mores = [b"--More--".as_slice(), b"--More-- ", b"--More--\x1b[27m", b"--More--\x1b[m", b"--More--\r"];
     while recorder.until_one_of(&[&[prompt.as_bytes()], mores.as_slice()].concat())? > 0 {
@@ -189,7 +189,8 @@ fn a_telnet_daemon() {
         for command in SHELL {
             keyed(&mut recorder, command, "\r\n", "$ ")?;
         }
-        // The terminal's height was not told, so it is that of any vt100. At the end `more` waits for one more key unless told not to.
+        // The terminal's height was not told, so it is that of any vt100. At the end `more` waits for one more key
+        // unless told not to.
         keyed(&mut recorder, "seq 100 | more -e", "\r\n", "$ ")?;
         Ok(recorder.finish())
     };
@@ -207,8 +208,8 @@ fn bird() {
         let mut recorder = Recorder::ssh(lab, Login::Bird)?;
         recorder.until("bird> ")?;
         for command in ["show status", "show protocols", "show route in 10.100.0.0/20", "show nothing", PAGED] {
-            // It shows a prompt before its answer and takes it back, and has no use for the line of blanks that a session enters
-            // at a prompt.
+            // It shows a prompt before its answer and takes it back, and has no use for the line of blanks that a
+            // session enters at a prompt.
             recorder.keys(format!("{command}\n").as_bytes())?;
             pages(&mut recorder, "bird> ")?;
             recorder.keys(b"   \n")?;

@@ -170,8 +170,8 @@ fn commands(default: usize) -> usize {
 /// Every worker of the pool answers, and there are as many as there should be.
 ///
 /// A session that was frozen while nobody used it is found by the first call on it, which fails: as many may as were
-/// frozen. So may one that was killed at the very end, and whose worker was taken before the news had come. The second call on
-/// such a worker has to work.
+/// frozen. So may one that was killed at the very end, and whose worker was taken before the news had come. The second
+/// call on such a worker has to work.
 async fn check_whole<C: ConnectionClass>(
     pool: &AsyncPool<Session<C>>,
     questions: &Questions,

@@ -42,7 +42,8 @@ impl Exchange {
         {
             text.drain(..start);
         }
-        // The last question's answer was the proof; those entered before it were answered before it, each with a line end of its own.
+        // The last question's answer was the proof; those entered before it were answered before it, each with a line
+        // end of its own.
         for probe in self.spent.iter().rev().skip(1).filter(|probe| probe.enters_a_line()) {
             self.strip_drawn(&mut text, &prompt);
             probe.strip_answer(&mut text, &prompt, self.pages);
@@ -55,8 +56,8 @@ impl Exchange {
         Some((text, prompt))
     }
 
-    /// Takes off the end of `text` what the device has drawn before it waited: the lines above its prompt, and the prompt for the second half
-    /// of a line end.
+    /// Takes off the end of `text` what the device has drawn before it waited: the lines above its prompt, and the
+    /// prompt for the second half of a line end.
     fn strip_drawn(&self, text: &mut String, prompt: &str) {
         self.strip_above_prompt(text, prompt);
         if self.strip_doubled(text, prompt) {
@@ -64,7 +65,8 @@ impl Exchange {
         }
     }
 
-    /// Takes the lines off the end of `text` that are part of `prompt` below them. What was learnt of one prompt says nothing of another.
+    /// Takes the lines off the end of `text` that are part of `prompt` below them. What was learnt of one prompt says
+    /// nothing of another.
     fn strip_above_prompt(&self, text: &mut String, prompt: &str) {
         self.strip_platforms_lines(text);
         let above = Some(self.known.above.as_str())

@@ -68,7 +68,8 @@ impl Exchange {
         self.streamed = Some(streamed);
     }
 
-    /// The rest of the lines, and the answer without its text but for the start of it; the whole answer where no lines are handed out.
+    /// The rest of the lines, and the answer without its text but for the start of it; the whole answer where no lines
+    /// are handed out.
     pub(crate) fn finish_lines(mut self, on_line: &mut (dyn FnMut(&str) + Send)) -> Option<Answer> {
         let Some(mut streamed) = self.streamed.take() else { return self.finish() };
         if streamed.at_end {

@@ -1,5 +1,5 @@
-//! Juniper Junos: operational mode, and a candidate configuration that is committed. Written after public sources; not run against
-//! a device.
+//! Juniper Junos: operational mode, and a candidate configuration that is committed. Written after public sources; not
+//! run against a device.
 
 use super::{Platform, Proof};
 

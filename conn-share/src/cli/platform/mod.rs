@@ -83,15 +83,18 @@ pub enum Proof {
     /// and the output must be `{a}{b}`. Costs one round trip and a command. For plain shells.
     Command(String),
     /// A line with a new number of blanks, entered once a prompt shows: its echo and a second prompt are the proof.
-    /// Costs one round trip. For anything that echoes and takes an empty line as nothing to do. A platform that lists this proof and names neither
-    /// modes nor lines above its prompts has two more such lines entered at login, to learn what stands above its prompt.
+    /// Costs one round trip. For anything that echoes and takes an empty line as nothing to do. A platform that lists
+    /// this proof and names neither modes nor lines above its prompts has two more such lines entered at login, to
+    /// learn what stands above its prompt.
     Blank,
     /// The prompt, and nothing after it for this long. No proof, but all that is left with a device that echoes
-    /// nothing: an output line that equals the prompt cuts the answer if the output pauses behind it. What comes afterwards costs a new session,
-    /// if it comes before the next command is sent; later, it is taken for that command's answer.
+    /// nothing: an output line that equals the prompt cuts the answer if the output pauses behind it. What comes
+    /// afterwards costs a new session, if it comes before the next command is sent; later, it is taken for that
+    /// command's answer.
     ///
-    /// Whatever else comes between two calls costs a new session too, with a warning: a log line on a console, for instance. The next call then finds
-    /// the device as after login, also within one `exclusive` section; a mode or a directory that a call before has gone to is left.
+    /// Whatever else comes between two calls costs a new session too, with a warning: a log line on a console, for
+    /// instance. The next call then finds the device as after login, also within one `exclusive` section; a mode or a
+    /// directory that a call before has gone to is left.
     Quiet(Duration),
 }
 
@@ -142,8 +145,8 @@ struct AbovePrompt {
 impl Platform {
     /// A platform that knows nothing but what a login shows: the prompt.
     ///
-    /// At login its proofs are tried, and [`Proof::Command`] and [`Proof::Blank`] enter a line for that. Where lines end with two characters, as over
-    /// Telnet, an empty line shows whether the device takes them for two line ends.
+    /// At login its proofs are tried, and [`Proof::Command`] and [`Proof::Blank`] enter a line for that. Where lines
+    /// end with two characters, as over Telnet, an empty line shows whether the device takes them for two line ends.
     pub fn new(name: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -173,11 +176,11 @@ impl Platform {
     ///
     /// `frr` was run against FRRouting 8.4 (`vtysh` on a terminal, and zebra's Telnet vty), `linux` against bash
     /// behind sshd and behind inetutils' telnetd, `generic` against that and against the `birdc` of
-    /// BIRD 2.0. **Not run against a device**, but written after manuals and other public sources: `cisco_ios` and `cisco_iosxe`, which are the
-    /// same, `cisco_nxos`, `cisco_xr`, `arista_eos`, `juniper_junos`.
+    /// BIRD 2.0. **Not run against a device**, but written after manuals and other public sources: `cisco_ios` and
+    /// `cisco_iosxe`, which are the same, `cisco_nxos`, `cisco_xr`, `arista_eos`, `juniper_junos`.
     ///
-    /// `configure` commits on `cisco_xr` and `juniper_junos`, once all lines were taken; otherwise it drops the candidate, and no line is in force.
-    /// On Junos it works on a private candidate.
+    /// `configure` commits on `cisco_xr` and `juniper_junos`, once all lines were taken; otherwise it drops the
+    /// candidate, and no line is in force. On Junos it works on a private candidate.
     ///
     /// ```
     /// use conn_share::Platform;
@@ -223,8 +226,8 @@ impl Platform {
         &self.name
     }
 
-    /// Adds a mode whose prompt contains `marker` and ends with `tail` (a blank after it is allowed). The most special first or last, as
-    /// you like: the longest marker and tail that fit decide.
+    /// Adds a mode whose prompt contains `marker` and ends with `tail` (a blank after it is allowed). The most special
+    /// first or last, as you like: the longest marker and tail that fit decide.
     #[must_use]
     pub fn mode(mut self, name: impl Into<String>, marker: impl Into<String>, tail: impl Into<String>) -> Self {
         self.modes.push(Mode { name: name.into(), marker: marker.into(), tail: tail.into() });
@@ -301,8 +304,8 @@ impl Platform {
         self
     }
 
-    /// Adds what a line ends with, blanks behind it aside, that asks for the user name at login. The usual ones are known: `Username:`,
-    /// `login:`, `login as:`, `User Name:`, `Name:`, `Account:` and their like.
+    /// Adds what a line ends with, blanks behind it aside, that asks for the user name at login. The usual ones are
+    /// known: `Username:`, `login:`, `login as:`, `User Name:`, `Name:`, `Account:` and their like.
     ///
     /// ```
     /// let platform = conn_share::Platform::new("acme_os").username_prompt("Operator?").password_prompt("PIN?");
@@ -314,8 +317,8 @@ impl Platform {
         self
     }
 
-    /// Adds what a line ends with, blanks behind it aside, that asks for the password at login. The usual ones are known: `Password:`,
-    /// `Passcode:`, `Password for admin:` and their like.
+    /// Adds what a line ends with, blanks behind it aside, that asks for the password at login. The usual ones are
+    /// known: `Password:`, `Passcode:`, `Password for admin:` and their like.
     #[must_use]
     pub fn password_prompt(mut self, end: impl Into<String>) -> Self {
         self.password_prompts.push(end.into());
@@ -337,11 +340,13 @@ impl Platform {
         self
     }
 
-    /// Says that a command that begins with `start` leaves nothing behind in the session: neither mode, paging, width nor log lines on the
-    /// terminal. `"show "` on most routers. Not so with a `;` in it, behind which some devices take another command.
+    /// Says that a command that begins with `start` leaves nothing behind in the session: neither mode, paging, width
+    /// nor log lines on the terminal. `"show "` on most routers. Not so with a `;` in it, behind which some devices
+    /// take another command.
     ///
-    /// A pool puts a worker back into the state in which it was opened before the next caller gets it. After nothing but such commands,
-    /// with the prompt of the mode that it was opened in, there is nothing to put back, and the device is not asked.
+    /// A pool puts a worker back into the state in which it was opened before the next caller gets it. After nothing
+    /// but such commands, with the prompt of the mode that it was opened in, there is nothing to put back, and the
+    /// device is not asked.
     #[must_use]
     pub fn harmless(mut self, start: impl Into<String>) -> Self {
         self.harmless.push(start.into());
@@ -366,7 +371,8 @@ impl Platform {
     }
 
     /// The command that puts the lines of `configure` in force, where they are a candidate until then. `said` has to be part
-    /// of the answer; empty where the device says nothing when all went well, and then a line that begins with `%` is a complaint.
+    /// of the answer; empty where the device says nothing when all went well, and then a line that begins with `%` is a
+    /// complaint.
     ///
     /// ```
     /// use conn_share::Platform;
@@ -387,15 +393,16 @@ impl Platform {
         self
     }
 
-    /// The command that drops a candidate configuration; entered before the configuration mode is left. Not needed where the way
-    /// out of the mode does that.
+    /// The command that drops a candidate configuration; entered before the configuration mode is left. Not needed
+    /// where the way out of the mode does that.
     #[must_use]
     pub fn discard(mut self, command: impl Into<String>) -> Self {
         self.discard = Some(command.into());
         self
     }
 
-    /// Answers a question that ends with `end`, asked on the way between modes or at a commit. A commit that asks has failed.
+    /// Answers a question that ends with `end`, asked on the way between modes or at a commit. A commit that asks has
+    /// failed.
     ///
     /// ```
     /// use conn_share::Platform;
@@ -411,8 +418,8 @@ impl Platform {
     }
 
     /// Lines that begin with `start` and end with `end` are no output when they stand right above a prompt; nor are empty
-    /// lines there, on a platform that has such lines. A platform with neither modes nor such lines learns at login what stands
-    /// above every prompt, as long as it never changes.
+    /// lines there, on a platform that has such lines. A platform with neither modes nor such lines learns at login
+    /// what stands above every prompt, as long as it never changes.
     ///
     /// ```
     /// use conn_share::Platform;
@@ -567,7 +574,8 @@ impl Platform {
         ends_with_any(line, &self.pagers) || ends_with_any(bare, &self.pagers)
     }
 
-    /// Whether a pager's prompt is all that stands on `line`; output may read like one for a moment, until the rest of it comes.
+    /// Whether a pager's prompt is all that stands on `line`; output may read like one for a moment, until the rest of
+    /// it comes.
     pub(crate) fn is_pager_alone(&self, line: &str) -> bool {
         let line = line.trim_end();
         let before = self.pagers.iter().filter_map(|pager| line.strip_suffix(pager.as_str()));

@@ -63,8 +63,8 @@ impl SessionLog {
         Self(Arc::new(Feed::start(Box::new(writer))))
     }
 
-    /// A log to the end of a file, which is made if need be, on Unix for its owner's eyes only. Whoever asks for the same file while its log
-    /// is in use gets the same log.
+    /// A log to the end of a file, which is made if need be, on Unix for its owner's eyes only. Whoever asks for the
+    /// same file while its log is in use gets the same log.
     ///
     /// ```
     /// use conn_share::{SessionLog, Target};

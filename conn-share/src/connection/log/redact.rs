@@ -101,7 +101,8 @@ impl Secrets {
         self.without_long(&shown) + end
     }
 
-    /// `text` without its secrets: short ones where they are words, but for those of a few letters that only answered a question.
+    /// `text` without its secrets: short ones where they are words, but for those of a few letters that only answered a
+    /// question.
     pub(in crate::connection) fn without(&self, text: &str) -> String {
         const FEW: usize = 4;
         let beside = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_alphanumeric);

@@ -20,12 +20,13 @@ pub use recording::Recording;
 
 /// A connection without a device: it answers from a [`Recording`], for tests of programs that talk to devices.
 ///
-/// Each command is answered as it was when it was recorded; one that was recorded several times gives its answers in turn, and
-/// the last of them from then on. A command that was not recorded is an error of kind [`ErrorKind::Usage`] that says so and names those
-/// that were. With [`ReplayConnection::in_order`] commands have to come as they were recorded, each once.
+/// Each command is answered as it was when it was recorded; one that was recorded several times gives its answers in
+/// turn, and the last of them from then on. A command that was not recorded is an error of kind [`ErrorKind::Usage`]
+/// that says so and names those that were. With [`ReplayConnection::in_order`] commands have to come as they were
+/// recorded, each once.
 ///
-/// `configure` needs its lines recorded, `send` and `receive` the lines that are sent. Modes and refusals are told by the platform.
-/// There is no timing: answers are there at once.
+/// `configure` needs its lines recorded, `send` and `receive` the lines that are sent. Modes and refusals are told by
+/// the platform. There is no timing: answers are there at once.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> conn_share::Result<()> {
@@ -43,7 +44,8 @@ pub use recording::Recording;
 /// ```
 ///
 /// Under a device it is the class for the protocol `replay`, also in a testbed file: `protocol: replay`, any `ip`, and
-/// under `arguments` the `recording`, a file (`recording_of: r1` takes only the sessions of that name from a log of many; `in_order: true`).
+/// under `arguments` the `recording`, a file (`recording_of: r1` takes only the sessions of that name from a log of
+/// many; `in_order: true`).
 #[derive(Debug, Lockable)]
 #[lockable(accept_interrupted, crate = crate)]
 pub struct ReplayConnection {
@@ -77,8 +79,8 @@ impl ReplayConnection {
         }
     }
 
-    /// The platform of the device that was recorded: by it prompts are known, pagers, and the lines above a prompt that are no output, and by
-    /// it modes and refusals are told. Default: `generic`.
+    /// The platform of the device that was recorded: by it prompts are known, pagers, and the lines above a prompt that
+    /// are no output, and by it modes and refusals are told. Default: `generic`.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> conn_share::Result<()> {
@@ -103,8 +105,8 @@ impl ReplayConnection {
         self
     }
 
-    /// Commands have to come in the order of the recording, each once. What the platform itself sends, to open a session or to change
-    /// modes, may be left out.
+    /// Commands have to come in the order of the recording, each once. What the platform itself sends, to open a
+    /// session or to change modes, may be left out.
     ///
     /// ```
     /// # #[tokio::main(flavor = "current_thread")] async fn main() -> conn_share::Result<()> {

@@ -9,9 +9,9 @@ use crate::{Error, ErrorKind, Result};
 
 /// Commands and what a device answered to them, read from a file.
 ///
-/// Understood are what a [`SessionLog`](crate::SessionLog) writes, one session or several, and plain transcripts: lines that begin
-/// with `> ` for what was typed and `< ` for what was heard, with the bytes escaped as in Rust's byte strings. Such a
-/// transcript can be written by hand:
+/// Understood are what a [`SessionLog`](crate::SessionLog) writes, one session or several, and plain transcripts: lines
+/// that begin with `> ` for what was typed and `< ` for what was heard, with the bytes escaped as in Rust's byte
+/// strings. Such a transcript can be written by hand:
 ///
 /// ```
 /// use conn_share::Recording;

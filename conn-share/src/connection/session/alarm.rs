@@ -1,8 +1,8 @@
 //! One timer for all the waits of a session.
 //!
-//! An answer comes in a few pieces, and for each the session waits until some moment that nearly never comes. Setting a timer
-//! and taking it away again for each of them wakes the runtime's driver from its sleep, which costs more than the reading. So the
-//! timer is left where it is while it is early enough: when it goes off too early, it is set again.
+//! An answer comes in a few pieces, and for each the session waits until some moment that nearly never comes. Setting a
+//! timer and taking it away again for each of them wakes the runtime's driver from its sleep, which costs more than the
+//! reading. So the timer is left where it is while it is early enough: when it goes off too early, it is set again.
 
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
@@ -34,8 +34,8 @@ impl Alarm {
             timer.sleep.as_mut().reset(at);
         }
         loop {
-            // A transport that was read too often has spent the task's share of the thread, and a timer that takes part in it would never
-            // ring again.
+            // A transport that was read too often has spent the task's share of the thread, and a timer that takes part
+            // in it would never ring again.
             ready!(pin!(unconstrained(timer.sleep.as_mut())).poll(cx));
             if at <= Instant::now() {
                 return Poll::Ready(());

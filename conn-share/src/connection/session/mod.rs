@@ -1,8 +1,8 @@
 //! A session on a device's command line: one exchange at a time, and in step.
 //!
 //! The session counts as out of step from before the first byte of an exchange is written until its end is proven. Whatever
-//! cuts an exchange off, a timeout, a dropped future or a panic, leaves that mark behind, and the next user first brings the session
-//! back ([`Session::resync`]) or learns that it cannot be. Nothing else clears the mark.
+//! cuts an exchange off, a timeout, a dropped future or a panic, leaves that mark behind, and the next user first
+//! brings the session back ([`Session::resync`]) or learns that it cannot be. Nothing else clears the mark.
 
 mod alarm;
 mod configure;
@@ -28,8 +28,8 @@ pub use options::{ExecuteOptions, SessionOptions};
 /// The phase in which an answer is awaited.
 const AWAITED: &str = "waiting for the prompt";
 
-/// After so many bytes others on the thread get to run, timers among them: what always has more to say would keep a caller's timeout
-/// from firing. Some milliseconds' work, and nothing beside it.
+/// After so many bytes others on the thread get to run, timers among them: what always has more to say would keep a
+/// caller's timeout from firing. Some milliseconds' work, and nothing beside it.
 const SHARE: usize = 256 << 10;
 
 /// An open session.
@@ -170,8 +170,8 @@ impl Session {
         self.is_in_step() && self.leave_for.is_none()
     }
 
-    /// Looks whether something came since a prompt that was believed, and proven by nothing: the rest of that answer, perhaps. Then
-    /// the session is lost, for nothing tells where that rest ends.
+    /// Looks whether something came since a prompt that was believed, and proven by nothing: the rest of that answer,
+    /// perhaps. Then the session is lost, for nothing tells where that rest ends.
     pub(crate) async fn has_strays(&mut self) -> bool {
         let now = Some(self.now());
         let strays =

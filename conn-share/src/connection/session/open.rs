@@ -191,7 +191,8 @@ impl Session {
         Ok(())
     }
 
-    /// What an empty line has shown. Nothing, where the device draws no prompt for one: it then proves anew that it waits at the prompt it had.
+    /// What an empty line has shown. Nothing, where the device draws no prompt for one: it then proves anew that it
+    /// waits at the prompt it had.
     async fn or_unlearnt<T>(&mut self, tried: Result<T>, deadline: Deadline) -> Result<Option<T>> {
         match tried {
             Err(error) if error.kind() == ErrorKind::Timeout && !deadline.has_passed() => {
@@ -203,7 +204,8 @@ impl Session {
         }
     }
 
-    /// Learns whether echoes come twice, where the proof did not show it, and the lines that stand above the prompt: what a line without a command is answered by, as long as it is the same again.
+    /// Learns whether echoes come twice, where the proof did not show it, and the lines that stand above the prompt:
+    /// what a line without a command is answered by, as long as it is the same again.
     async fn learn_above(&mut self, deadline: Deadline) -> Result<()> {
         /// More is no prompt that anybody would want to see before each command.
         const LONGEST: usize = 1024;
@@ -283,8 +285,8 @@ impl Session {
     }
 }
 
-/// Answers what `platform` may ask on the way. A secret is given once, and nothing when it is asked for again: devices give up
-/// after three wrong ones.
+/// Answers what `platform` may ask on the way. A secret is given once, and nothing when it is asked for again: devices
+/// give up after three wrong ones.
 pub(super) fn answering(platform: &Platform, secret: Option<&Secret>) -> ExecuteOptions {
     let mut options = ExecuteOptions::new();
     for question in platform.questions() {

@@ -7,8 +7,9 @@ use crate::{Error, ErrorKind, Result, SessionLog, Target};
 
 /// What can be set on a session beyond its [`Target`].
 ///
-/// The same by name among [`Target::arguments`]: `max_output`, `line_end` (`cr`, `lf`, `crlf`), `disconnect_timeout` (seconds),
-/// `session_log` (a file), and for Telnet `raw` (`true` for a console line over bare TCP) and `console` (`true` for one behind Telnet).
+/// The same by name among [`Target::arguments`]: `max_output`, `line_end` (`cr`, `lf`, `crlf`), `disconnect_timeout`
+/// (seconds), `session_log` (a file), and for Telnet `raw` (`true` for a console line over bare TCP) and `console`
+/// (`true` for one behind Telnet).
 ///
 /// ```
 /// use conn_share::{SessionOptions, Target, TelnetConnection};
@@ -50,7 +51,8 @@ impl SessionOptions {
         self
     }
 
-    /// What ends a line. Default: `\n` over SSH, `\r\n` over Telnet (RFC 854), `\r` on a console line, as the Enter key sends it.
+    /// What ends a line. Default: `\n` over SSH, `\r\n` over Telnet (RFC 854), `\r` on a console line, as the Enter key
+    /// sends it.
     #[must_use]
     pub fn line_end(mut self, line_end: impl Into<String>) -> Self {
         self.line_end = Some(line_end.into());
@@ -65,15 +67,17 @@ impl SessionOptions {
         self
     }
 
-    /// A console line over bare TCP, as terminal servers offer it: no Telnet, and silent until a key is pressed. Telnet only.
+    /// A console line over bare TCP, as terminal servers offer it: no Telnet, and silent until a key is pressed. Telnet
+    /// only.
     #[must_use]
     pub fn raw(mut self, raw: bool) -> Self {
         self.raw = raw;
         self
     }
 
-    /// A console line behind Telnet (RFC 2217 ports are), silent until a key is pressed and left by its last user anywhere: what was typed half is wiped,
-    /// the session is woken, and a line that stays mute is [`ErrorKind::Busy`]. [`SessionOptions::raw`] implies it. Telnet only.
+    /// A console line behind Telnet (RFC 2217 ports are), silent until a key is pressed and left by its last user
+    /// anywhere: what was typed half is wiped, the session is woken, and a line that stays mute is [`ErrorKind::Busy`].
+    /// [`SessionOptions::raw`] implies it. Telnet only.
     #[must_use]
     pub fn console(mut self, console: bool) -> Self {
         self.console = console;
@@ -185,7 +189,8 @@ impl ExecuteOptions {
         self
     }
 
-    /// The answer ends with a prompt that ends like this, not like those of the platform: a changed host name, a shell within the shell.
+    /// The answer ends with a prompt that ends like this, not like those of the platform: a changed host name, a shell
+    /// within the shell.
     ///
     /// ```
     /// use conn_share::{Connection, ExecuteOptions, Reply, Result, SshConnection};

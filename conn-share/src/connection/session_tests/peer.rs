@@ -39,8 +39,8 @@ pub(super) struct Manner {
     pub(super) shell: bool,
     /// What its prompts begin with.
     pub(super) name: String,
-    /// It wraps what is typed at this column, by a line end (`\r\n`), by a blank and a carriage return (` \r`), or by the character at the
-    /// edge twice with a carriage return between (`\r`).
+    /// It wraps what is typed at this column, by a line end (`\r\n`), by a blank and a carriage return (` \r`), or by
+    /// the character at the edge twice with a carriage return between (`\r`).
     pub(super) wraps: Option<(usize, &'static str)>,
     /// Drawn above every prompt.
     pub(super) above: &'static str,

@@ -20,9 +20,9 @@ const OLD_MACS: [mac::Name; 2] = [mac::HMAC_SHA1_ETM, mac::HMAC_SHA1];
 const FURTHER_KEY_EXCHANGES: [kex::Name; 3] =
     [kex::ECDH_SHA2_NISTP256, kex::ECDH_SHA2_NISTP384, kex::ECDH_SHA2_NISTP521];
 
-/// The ciphers, best first: where the processor computes AES itself, AES-GCM. A packet of an answer costs a quarter of what it costs with
-/// ChaCha20 then, here and on most devices, and GCM is not open to a prefix truncated by somebody on the way where a server does not
-/// know the strict key exchange.
+/// The ciphers, best first: where the processor computes AES itself, AES-GCM. A packet of an answer costs a quarter of
+/// what it costs with ChaCha20 then, here and on most devices, and GCM is not open to a prefix truncated by somebody on
+/// the way where a server does not know the strict key exchange.
 fn ciphers() -> Vec<cipher::Name> {
     let mut ciphers = Preferred::DEFAULT.cipher.to_vec();
     if computes_aes() {

@@ -32,8 +32,8 @@ pub(super) struct Carrier {
     taken: AtomicUsize,
 }
 
-/// What the session's keeper is asked to do. It, and not whoever asks, waits for the server's answer: a caller that is dropped
-/// meanwhile would leave a channel behind that counts at the server and that nobody closes.
+/// What the session's keeper is asked to do. It, and not whoever asks, waits for the server's answer: a caller that is
+/// dropped meanwhile would leave a channel behind that counts at the server and that nobody closes.
 enum Errand {
     Shell(Reply),
     Tunnel { host: String, port: u16, reply: Reply },

@@ -116,8 +116,8 @@ impl KeyRing {
             }
             Ok(key) => Arc::new(key),
             Err(undecoded) => {
-                // An agent keeps such keys deciphered. OpenSSH's format shows the public half all the same. That a passphrase is
-                // wrong is told to those who named the file.
+                // An agent keeps such keys deciphered. OpenSSH's format shows the public half all the same. That a
+                // passphrase is wrong is told to those who named the file.
                 let inside = || PrivateKey::from_openssh(text.as_str()).ok().map(|key| key.public_key().clone());
                 let may_be_kept = has_agent && (matches!(undecoded, Undecoded::Encrypted) || file.is_optional);
                 let public = if may_be_kept { public_beside().or_else(inside) } else { None };
@@ -150,7 +150,8 @@ impl KeyRing {
         Some(())
     }
 
-    /// What is to be tried of an agent's keys: first those that the files name, then the others, and none that we have ourselves.
+    /// What is to be tried of an agent's keys: first those that the files name, then the others, and none that we have
+    /// ourselves.
     pub(super) fn of_agent(&self, kept: Vec<AgentIdentity>) -> VecDeque<Identity> {
         let mut first = VecDeque::new();
         let mut others = VecDeque::new();

@@ -18,7 +18,8 @@ use crate::{Error, ErrorKind, Result, Secret, SshAgent};
 /// Rounds of questions after which a server is asking for something we do not have.
 const MOST_QUESTIONS: usize = 8;
 
-/// Logs in with what there is: the keys first, files before agents, then the password, as such or as the answer to a question.
+/// Logs in with what there is: the keys first, files before agents, then the password, as such or as the answer to a
+/// question.
 ///
 /// A server that takes one proof and wants another gets the next that it asks for.
 pub(super) async fn log_in(handle: &mut Handle<Events>, pipe: &Pipe, settings: &Settings, keys: KeyRing) -> Result<()> {

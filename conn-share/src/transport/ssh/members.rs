@@ -88,7 +88,8 @@ impl Members {
         self.open().members.remove(&id)
     }
 
-    /// The session is over, and so is everybody in it. What streams have received can still be read, also by those who have yet to come for theirs.
+    /// The session is over, and so is everybody in it. What streams have received can still be read, also by those who
+    /// have yet to come for theirs.
     pub(super) fn end_all(&self) {
         let end = self.session.ended().unwrap_or(End::Closed);
         let mut open = self.open();

@@ -60,9 +60,9 @@ const TERMINAL: &str = "vt100";
 ///
 /// # Errors
 ///
-/// `Config` for an unusable key, known hosts file, SSH configuration or argument, `Unreachable`, `HostKey`, `Authentication` for a refused
-/// login, `Busy` or `Refused` when there is no shell to be had, `Disconnected` when the peer goes away on the way there,
-/// `Protocol` when it does not speak SSH, and `Timeout`.
+/// `Config` for an unusable key, known hosts file, SSH configuration or argument, `Unreachable`, `HostKey`,
+/// `Authentication` for a refused login, `Busy` or `Refused` when there is no shell to be had, `Disconnected` when the
+/// peer goes away on the way there, `Protocol` when it does not speak SSH, and `Timeout`.
 ///
 /// # Cancel safety
 ///

@@ -14,8 +14,9 @@ use super::{Attempt, OPENING_SHELL as PHASE, lost, no_tunnel, start_shell};
 use crate::Result;
 use crate::transport::printable;
 
-/// So long it is believed that a session has no room for more shells than it had when one was refused. The server may still have been busy
-/// with one that had just been closed, or with somebody else's; and one refused request in a while costs little.
+/// So long it is believed that a session has no room for more shells than it had when one was refused. The server may
+/// still have been busy with one that had just been closed, or with somebody else's; and one refused request in a while
+/// costs little.
 pub(super) const ROOM_REMEMBERED: Duration = Duration::from_secs(60);
 
 /// The sessions that a target and its clones share.

@@ -152,8 +152,8 @@ impl AsyncWrite for Shell {
                 let (handle, channel, kept) = (Arc::clone(&this.handle), this.channel, piece.to_vec());
                 Some(Box::pin(async move { handle.data(channel, kept).await.is_ok() }))
             }
-            // Within the channel's window: as long as russh keeps what is beyond one, it takes nothing for the others either, not even
-            // the request to close that one.
+            // Within the channel's window: as long as russh keeps what is beyond one, it takes nothing for the others
+            // either, not even the request to close that one.
             Hold::Seat(seat) => {
                 let Some(channel) = seat.requests().map(Arc::clone) else { return Poll::Ready(Err(this.gone())) };
                 let kept = piece.to_vec();

@@ -24,8 +24,8 @@ const LOGIN_LIMIT: usize = 1024 * 1024;
 /// keepalives would never notice. What cannot be written may itself be the first keepalive, sent after a silence.
 const WRITE_PATIENCE: Duration = super::PEER_PATIENCE.saturating_sub(super::KEEPALIVE_EVERY);
 
-/// So long one channel of several may hold the others back by not being read. Much longer than any reader that is about takes, and short enough
-/// for the others' commands to end in time.
+/// So long one channel of several may hold the others back by not being read. Much longer than any reader that is about
+/// takes, and short enough for the others' commands to end in time.
 const HOLD_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A byte stream that can be cut from outside, that holds back when too much is unread, and that reads ahead.

@@ -136,8 +136,8 @@ impl Protocol {
     ///
     /// A carriage return without a line feed is followed by NUL, unless the peer takes binary data or has never
     /// shown that it speaks Telnet: something that is no Telnet server would see the NUL as input. To a peer that takes
-    /// binary data the pair of RFC 854 is two keys and no line end (RFC 856): it gets the carriage return alone, as the Enter key
-    /// sends it. From when on is told by our own agreement, which goes out in order with the data.
+    /// binary data the pair of RFC 854 is two keys and no line end (RFC 856): it gets the carriage return alone, as the
+    /// Enter key sends it. From when on is told by our own agreement, which goes out in order with the data.
     pub(super) fn send(&self, data: &[u8], out: &mut Vec<u8>) {
         out.reserve(data.len());
         let binary = self.ours.is_on(BINARY);

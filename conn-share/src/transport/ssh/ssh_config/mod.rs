@@ -1,10 +1,11 @@
 //! OpenSSH's client configuration, as far as it decides where a connection goes and how it logs in.
 //!
-//! Sections and values as `ssh` reads them: `Host` patterns with negation, the first value wins, `IdentityFile` and `CertificateFile`
-//! add up, `Include`, quotes, `~`, `%` tokens and `${VARIABLES}`, and a second pass where a `Match final` asks for one. Of `Match` the criteria `all`, `host`,
-//! `originalhost`, `user`, `localuser`, `tagged`, `final` and `canonical` are known; others would need a program to be run or the network to be looked at, and are an error
-//! rather than a guess where a section hangs on them. Keywords that concern nothing here are passed over, as `ssh` does with those that it is told to
-//! ignore.
+//! Sections and values as `ssh` reads them: `Host` patterns with negation, the first value wins, `IdentityFile` and
+//! `CertificateFile` add up, `Include`, quotes, `~`, `%` tokens and `${VARIABLES}`, and a second pass where a `Match
+//! final` asks for one. Of `Match` the criteria `all`, `host`, `originalhost`, `user`, `localuser`, `tagged`, `final`
+//! and `canonical` are known; others would need a program to be run or the network to be looked at, and are an error
+//! rather than a guess where a section hangs on them. Keywords that concern nothing here are passed over, as `ssh` does
+//! with those that it is told to ignore.
 
 mod lines;
 mod reading;

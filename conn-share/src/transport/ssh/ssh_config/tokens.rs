@@ -87,8 +87,8 @@ fn listed_user() -> Option<String> {
     None
 }
 
-/// Puts in what the tokens stand for, and `${NAME}` from the environment. As for `ssh`, what stands for nothing is a mistake: a path that
-/// keeps it would be missing in silence, or be made.
+/// Puts in what the tokens stand for, and `${NAME}` from the environment. As for `ssh`, what stands for nothing is a
+/// mistake: a path that keeps it would be missing in silence, or be made.
 fn expand(text: &str, variables: bool, value: impl Fn(char) -> Option<String>) -> Result<String, String> {
     let mut out = String::new();
     let mut rest = text;
