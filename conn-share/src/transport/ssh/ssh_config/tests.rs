@@ -4,29 +4,7 @@ use std::process::Command;
 
 use super::*;
 use crate::transport::ssh::algorithms::choose;
-
-/// A folder that is removed in the end.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("conn-share-{}-config-{name}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.0.join(name);
-        std::fs::write(&path, text).unwrap();
-        path
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
+use crate::transport::ssh::tests::folder::Folder;
 
 fn read(path: &Path, host: &str) -> Result<HostConfig> {
     HostConfig::read(&Source::File(path.to_owned()), Asked { host, port: None, user: None })
@@ -127,7 +105,7 @@ fn known_to_ssh(keyword: &str) -> Vec<String> {
 
 #[test]
 fn reads_what_ssh_reads() {
-    let folder = Folder::new("judge");
+    let folder = Folder::new("config-judge");
     let included = folder.file(
         "included",
         "User early\nHost nobody\n  User wrong\nHost r5\n  IdentityFile /keys/r5\nMatch final\n  IdentityFile /keys/final\n",
@@ -188,7 +166,7 @@ fn reads_what_ssh_reads() {
 /// In files of their own: one `Match final` asks for the second pass of a whole file.
 #[test]
 fn a_match_that_is_not_final_asks_for_a_second_pass_too() {
-    let folder = Folder::new("not-final");
+    let folder = Folder::new("config-not-final");
     let named = "Host r1\n  HostName r1.example.net\n";
     let found = "Host r1.example.net\n  IdentityFile /keys/by-final-name\n  Port 2222\n";
     for asks in
@@ -205,7 +183,7 @@ fn a_match_that_is_not_final_asks_for_a_second_pass_too() {
 
 #[test]
 fn an_include_of_others_may_name_what_it_likes() {
-    let folder = Folder::new("others");
+    let folder = Folder::new("config-others");
     for what in ["~somebody/config", "/nowhere/[a-/b"] {
         let config = folder.file("config", &format!("Host b\n  Include {what}\nHost a\n  Port 2222\n"));
         assert_eq!(read(&config, "a").expect(what).port, Some(2222), "{what}");
@@ -215,7 +193,7 @@ fn an_include_of_others_may_name_what_it_likes() {
 
 #[test]
 fn what_cannot_be_followed_is_told_with_its_line() {
-    let folder = Folder::new("wrong");
+    let folder = Folder::new("config-wrong");
     for (text, told) in [
         ("Host a\n  Port 0\n", "line 2"),
         ("Host a\nHostName \"open\n", "line 2"),
@@ -250,7 +228,7 @@ fn what_cannot_be_followed_is_told_with_its_line() {
 
 #[test]
 fn tokens_and_the_home_folder_are_put_in() {
-    let folder = Folder::new("tokens");
+    let folder = Folder::new("config-tokens");
     let text = "Host r1\n  HostName %h.LAB\n  Port 2200\n  User ops\n  HostKeyAlias Key\n  IdentityFile ~/keys/%r@%h:%p-%n-%%-%k\n\
                   IdentityAgent ${CARGO_MANIFEST_DIR}/agent$\n\
                   UserKnownHostsFile %d/known ${CARGO_MANIFEST_DIR}/other\n  GlobalKnownHostsFile ~/all-%h\n";
@@ -270,7 +248,7 @@ fn tokens_and_the_home_folder_are_put_in() {
 
 #[test]
 fn none_of_the_files_are_no_files() {
-    let folder = Folder::new("none");
+    let folder = Folder::new("config-none");
     let config = folder.file("config", "UserKnownHostsFile none\nGlobalKnownHostsFile NONE\nIdentityFile None\n");
     let found = read(&config, "r1").unwrap();
     assert_eq!((found.user_known_hosts_files, found.global_known_hosts_files), (Some(vec![]), Some(vec![])));

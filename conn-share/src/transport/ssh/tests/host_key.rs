@@ -1,30 +1,7 @@
+use super::folder::Folder;
 use super::server::{Script, ecdsa, ed25519};
 use super::{failure, open_over, target};
 use crate::{ErrorKind, HostKeys};
-
-/// A folder of known hosts files that is removed in the end.
-struct Folder(std::path::PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("conn-share-{}-{name}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    /// A file that says these things about `r1`.
-    fn file(&self, name: &str, lines: &[String]) -> std::path::PathBuf {
-        let path = self.0.join(name);
-        std::fs::write(&path, lines.join("\n")).unwrap();
-        path
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 fn line(host: &str, key: &russh::keys::PrivateKey) -> String {
     format!("{host} {}", key.public_key().to_openssh().unwrap())
@@ -33,7 +10,7 @@ fn line(host: &str, key: &russh::keys::PrivateKey) -> String {
 #[tokio::test]
 async fn an_unknown_key_is_refused_with_the_line_to_write() {
     let folder = Folder::new("unknown");
-    let file = folder.file("hosts", &[line("r2", &ed25519(1))]);
+    let file = folder.file("hosts", &[line("r2", &ed25519(1))].join("\n"));
     let trust = HostKeys::known().file(&file).without_default_files();
     let script = Script::new();
     let (kind, phase, text) = failure(open_over(script.serve(), &target().host_keys(trust.clone())).await);
@@ -44,14 +21,14 @@ async fn an_unknown_key_is_refused_with_the_line_to_write() {
 
     // What the message says to write is what helps.
     let (_, advice) = text.split_once(": r1 ").unwrap();
-    folder.file("hosts", &[format!("r1 {advice}")]);
+    folder.file("hosts", &[format!("r1 {advice}")].join("\n"));
     open_over(script.serve(), &target().host_keys(trust)).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_changed_key_is_refused_and_the_line_named() {
     let folder = Folder::new("changed");
-    let file = folder.file("hosts", &["# ours".to_owned(), String::new(), line("r1", &ed25519(2))]);
+    let file = folder.file("hosts", &["# ours".to_owned(), String::new(), line("r1", &ed25519(2))].join("\n"));
     for trust in [HostKeys::known(), HostKeys::accept_new()] {
         let trust = trust.file(&file).without_default_files();
         let (kind, _, text) = failure(open_over(Script::new().serve(), &target().host_keys(trust)).await);
@@ -63,7 +40,8 @@ async fn a_changed_key_is_refused_and_the_line_named() {
 #[tokio::test]
 async fn a_revoked_key_is_refused_even_where_another_line_trusts_it() {
     let folder = Folder::new("revoked");
-    let file = folder.file("hosts", &[line("r1", &ed25519(1)), format!("@revoked {}", line("*", &ed25519(1)))]);
+    let file =
+        folder.file("hosts", &[line("r1", &ed25519(1)), format!("@revoked {}", line("*", &ed25519(1)))].join("\n"));
     let trust = HostKeys::accept_new().file(&file).without_default_files();
     let (kind, _, text) = failure(open_over(Script::new().serve(), &target().host_keys(trust)).await);
     assert_eq!(kind, ErrorKind::HostKey);
@@ -75,7 +53,7 @@ async fn a_server_with_several_keys_is_asked_for_the_known_one() {
     let folder = Folder::new("several");
     let (first, second) = (ed25519(1), ecdsa());
     for known in [&first, &second] {
-        let file = folder.file("hosts", &[line("r1", known)]);
+        let file = folder.file("hosts", &[line("r1", known)].join("\n"));
         let trust = HostKeys::known().file(&file).without_default_files();
         let script = Script { host_keys: vec![first.clone(), second.clone()], ..Script::new() };
         open_over(script.serve(), &target().host_keys(trust)).await.unwrap();
@@ -115,7 +93,7 @@ async fn a_file_that_is_missing_is_said_before_anything_else() {
 #[tokio::test]
 async fn a_configuration_that_keeps_no_file_trusts_a_new_host_and_writes_nothing() {
     let folder = Folder::new("no-file");
-    let machines = folder.file("machines", &[line("r2", &ed25519(1))]);
+    let machines = folder.file("machines", &[line("r2", &ed25519(1))].join("\n"));
     let lines = format!("UserKnownHostsFile none\nGlobalKnownHostsFile {}\n", machines.display());
     let configured = |name: &str, strict: &str| {
         let config = folder.0.join(name);
@@ -127,7 +105,7 @@ async fn a_configuration_that_keeps_no_file_trusts_a_new_host_and_writes_nothing
     assert_eq!(kind, ErrorKind::HostKey);
     assert!(!std::path::Path::new("none").exists(), "a file of that name was made");
     // A key that has changed is refused all the same.
-    folder.file("machines", &[line("r1", &ed25519(2))]);
+    folder.file("machines", &[line("r1", &ed25519(2))].join("\n"));
     let (kind, _, text) = failure(open_over(Script::new().serve(), &configured("config", "no")).await);
     assert_eq!(kind, ErrorKind::HostKey);
     assert!(text.contains("another key than before"), "{text}");

@@ -7,42 +7,29 @@ use russh::keys::ssh_key::LineEnding;
 use russh::keys::ssh_key::private::{KeypairData, SkEd25519};
 use russh::keys::ssh_key::public;
 
+use super::folder::Folder;
 use super::server::{Script, ed25519};
 use super::{failure, open_over, target};
 use crate::{ErrorKind, Target};
 
-/// A folder of keys, and a configuration that names them; removed in the end.
-struct Keys(PathBuf);
+/// A folder of keys, and a configuration that names them.
+struct Keys(Folder);
 
 impl Keys {
     fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("conn-share-{}-keys-{name}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-
-    fn file(&self, name: &str, text: &str) -> PathBuf {
-        let path = self.0.join(name);
-        std::fs::write(&path, text).unwrap();
-        path
+        Self(Folder::new(&format!("keys-{name}")))
     }
 
     fn key(&self, name: &str, key: &PrivateKey) -> PathBuf {
-        self.file(name, &key.to_openssh(LineEnding::LF).unwrap())
+        self.0.file(name, &key.to_openssh(LineEnding::LF).unwrap())
     }
 
     /// A target that has these lines for a configuration.
     fn configured(&self, lines: &[String]) -> Target {
-        let config = self.file("config", &format!("IdentityAgent none\n{}\n", lines.join("\n")));
+        let config = self.0.file("config", &format!("IdentityAgent none\n{}\n", lines.join("\n")));
         let mut target = target().ssh_config(config);
         target.credential.password = None;
         target
-    }
-}
-
-impl Drop for Keys {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }
 
@@ -62,10 +49,10 @@ async fn what_a_configuration_names_and_nobody_can_use_is_passed_over() {
     let keys = Keys::new("useless");
     let good = keys.key("good", &ed25519(9));
     let useless = [
-        keys.0.join("nowhere"),
-        keys.0.clone(),
-        keys.file("text", "no key"),
-        keys.file("bytes", "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n"),
+        keys.0.0.join("nowhere"),
+        keys.0.0.clone(),
+        keys.0.file("text", "no key"),
+        keys.0.file("bytes", "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n"),
         keys.key("encrypted", &encrypted(8)),
         keys.key("security", &of_a_security_key()),
     ];
@@ -98,7 +85,7 @@ async fn certificates_of_a_configuration_may_be_missing_or_none() {
     let keys = Keys::new("certificates");
     let good = keys.key("good", &ed25519(9));
     let server = Script { authorized: Some(ed25519(9).public_key().clone()), ..Script::new() };
-    let useless = [keys.0.join("nowhere-cert.pub"), keys.file("none-cert.pub", "no certificate")];
+    let useless = [keys.0.0.join("nowhere-cert.pub"), keys.0.file("none-cert.pub", "no certificate")];
     for useless in &useless {
         let lines = [format!("CertificateFile {}", useless.display()), format!("IdentityFile {}", good.display())];
         let opened = open_over(server.serve(), &keys.configured(&lines)).await;
@@ -107,7 +94,7 @@ async fn certificates_of_a_configuration_may_be_missing_or_none() {
         assert_eq!(kind, ErrorKind::Config);
     }
     // Beside a key of the configuration, too.
-    keys.file("good-cert.pub", "no certificate");
+    keys.0.file("good-cert.pub", "no certificate");
     let lines = [format!("IdentityFile {}", good.display())];
     let opened = open_over(server.serve(), &keys.configured(&lines)).await;
     assert!(opened.is_ok(), "{:?}", opened.err());

@@ -1,4 +1,5 @@
 mod exec;
+pub(super) mod folder;
 mod host_key;
 mod keys;
 mod life;
