@@ -45,6 +45,24 @@ impl Device {
     /// Runs one command on the default alias and hands its output out line by line while it arrives; the reply has
     /// everything but the text. See [`Connection::execute_lines`].
     ///
+    /// ```
+    /// # #[cfg(feature = "sim")]
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> conn_share::Result<()> {
+    /// # use conn_share::{Device, Path};
+    /// # let router = conn_share::sim::Router::builder().hostname("r1").user("admin", "pw").start().await.expect("loopback");
+    /// # let path = Path::telnet("127.0.0.1").port(router.telnet_addr().port());
+    /// # let device = Device::builder("r1").os("frr").login("admin", "pw").enable("pw").path("console", path).build()?;
+    /// # device.connect::<conn_share::TelnetConnection>(conn_share::ConnectOptions::via("console")).await?;
+    /// let mut routes = 0;
+    /// device.execute_lines("show ip route", |line| routes += usize::from(line.contains(" via "))).await?;
+    /// println!("{routes} routes by a gateway");
+    /// # Ok(())
+    /// # }
+    /// # #[cfg(not(feature = "sim"))]
+    /// # fn main() {}
+    /// ```
+    ///
     /// # Errors
     ///
     /// As [`Device::execute`].

@@ -134,6 +134,23 @@ impl PoolTimeout {
 
     /// Every worker had been taken by the task that waited, or outside of tasks by its thread. Unless it had given them to
     /// others, or used them side by side, it was waiting for itself.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use conn_share::{AsyncPool, PoolError};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), PoolError> {
+    /// let pool = AsyncPool::builder(|| async { Ok::<_, std::io::Error>(()) }).size(1).start().await?;
+    /// let _mine = pool.get().await?;
+    /// match pool.get_timeout(Duration::from_millis(10)).await {
+    ///     Err(PoolError::Timeout(timeout)) => assert!(timeout.all_taken_by_caller()),
+    ///     _ => unreachable!("there is one worker, and it is mine"),
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn all_taken_by_caller(&self) -> bool {
         self.0.all_mine
     }
